@@ -1,0 +1,3 @@
+//! Llama-shaped models: configuration, the forward pass as a list of steps, decode loop.
+
+pub mod step;
