@@ -1,0 +1,67 @@
+//! One answer, as data: what goes in (token ids, where implicit tokens come from, when to stop)
+//! and what came out (token ids, where the time went). `gpu` and `reference` both take a
+//! [`Request`] and give a [`Report`]; `reasoning` makes the requests and reads the reports.
+
+use serde::Serialize;
+
+/// What the generator reads, and which of its rows become implicit tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GeneratorInput {
+    /// Question ids followed by the `<thought>` ids.
+    pub ids: Vec<u32>,
+    /// First row of the generator's hidden states (after its final norm) that is projected.
+    pub first_row: u32,
+    /// How many consecutive rows are projected: the number of implicit tokens k.
+    pub count: u32,
+    /// Row of the target's input where the first projected row goes.
+    pub target_row: u32,
+}
+
+/// One question to the target, ready to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Where implicit tokens come from; absent in the modes without them.
+    pub generator: Option<GeneratorInput>,
+    /// The target's prompt; rows that hold implicit tokens carry [`super::step::EMBEDDING_GIVEN`].
+    pub target_ids: Vec<u32>,
+    /// Most tokens to write, the end token included.
+    pub max_tokens: u32,
+    /// Writing stops after this token.
+    pub end_token: u32,
+    /// Tokens decoded for each submit (and each awaited read-back), K.
+    pub tokens_per_submit: u32,
+}
+
+/// Milliseconds by phase. A phase is `None` where the device cannot time it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Milliseconds {
+    /// Generator forward pass and projection.
+    pub generator: Option<f64>,
+    /// Target forward pass over the prompt.
+    pub prefill: Option<f64>,
+    /// All decode passes of the target.
+    pub decode: Option<f64>,
+    /// From the call to the last token read back, by the clock of the host.
+    pub total: f64,
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Report {
+    /// Tokens written, the end token included where it was reached.
+    pub token_ids: Vec<u32>,
+    /// Forward passes of the target that wrote these tokens: one prefill and one a further token.
+    pub target_passes: u32,
+    /// Forward passes of the generator.
+    pub generator_passes: u32,
+    /// Command buffers submitted.
+    pub submits: u32,
+    /// Awaited read-backs.
+    pub read_backs: u32,
+    /// Bytes read back.
+    pub bytes_read_back: u64,
+    /// Compute dispatches encoded.
+    pub dispatches: u32,
+    /// Where the time went.
+    pub ms: Milliseconds,
+}
