@@ -1,1 +1,310 @@
-//! weights
+//! The types that weights can have: what a block holds, how it becomes f32 and back, and how it is
+//! laid out for the GPU. A new type is one file here, one part in `shaders/weights/`, and one line
+//! in the list below; tests, bench and docs iterate over [`WeightType::ALL`].
+//!
+//! **Layout on the GPU.** Blocks in a file are packed without regard to alignment (a Q8_0 block
+//! has 34 bytes). On the GPU a weight is an array of `u32` words in two planes, one after the
+//! other in one buffer: the *main plane* (values or quants of all rows) and the *scale plane*
+//! (scales of all rows, two f16 a word; empty for F32 and F16). Rows follow each other without
+//! gaps in each plane. See [`WeightType::repack`].
+
+mod f16;
+mod f32;
+mod q8_0;
+
+use crate::formats::gguf::TensorInfo;
+
+/// Rows of a chunk that is repacked on its own are a multiple of this, but for the last chunk of a
+/// weight: with an odd number of blocks a row, the scales of one row end inside a `u32` word.
+pub const CHUNK_ROWS_MULTIPLE: usize = 2;
+
+/// What a file of this folder says about its type.
+struct Format {
+    name: &'static str,
+    ggml_id: u32,
+    block_len: usize,
+    block_bytes: usize,
+    /// Bytes of a block in the main plane; the rest of the block goes to the scale plane.
+    main_bytes: usize,
+    /// Bytes of a block in the scale plane.
+    scale_bytes: usize,
+    /// One block to `block_len` values.
+    dequantize: fn(&[u8], &mut [f32]),
+    /// `block_len` values to one block.
+    quantize: fn(&[f32], &mut Vec<u8>),
+    /// One block to its parts of the main and the scale plane.
+    split: fn(&[u8], &mut Vec<u8>, &mut Vec<u8>),
+    /// Whether every value of one block is finite.
+    is_finite: fn(&[u8]) -> bool,
+}
+
+macro_rules! weight_types {
+    ($($variant:ident => $format:path, $doc:literal;)*) => {
+        /// A type of weights that this project computes with.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum WeightType {
+            $(#[doc = $doc] $variant,)*
+        }
+
+        impl WeightType {
+            /// Every type.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            fn format(self) -> &'static Format {
+                match self {
+                    $(Self::$variant => &$format,)*
+                }
+            }
+        }
+    };
+}
+
+weight_types! {
+    F32 => f32::FORMAT, "32-bit floats.";
+    F16 => f16::FORMAT, "16-bit floats.";
+    Q8_0 => q8_0::FORMAT, "Blocks of 32 signed 8-bit quants with one f16 scale.";
+}
+
+/// A weight in its layout for the GPU, or the part of it that a run of rows makes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Planes {
+    /// Values or quants; length a multiple of 4.
+    pub main: Vec<u8>,
+    /// Scales; length a multiple of 4, zero for types without.
+    pub scales: Vec<u8>,
+}
+
+/// Bytes of the planes of a weight, or of the rows before a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlaneBytes {
+    /// Bytes of the main plane.
+    pub main: u64,
+    /// Bytes of the scale plane.
+    pub scales: u64,
+}
+
+/// A tensor of a type that this project does not compute with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "tensor {tensor} has type {found}, which is not supported; convert the file to {}",
+    supported_names()
+)]
+pub struct UnsupportedWeightType {
+    /// The tensor.
+    pub tensor: String,
+    /// ggml's name of its type.
+    pub found: &'static str,
+}
+
+impl UnsupportedWeightType {
+    /// A stable name for the kind of failure.
+    pub fn code(&self) -> &'static str {
+        "weight_type_unsupported"
+    }
+}
+
+fn supported_names() -> String {
+    let names: Vec<_> = WeightType::ALL.iter().map(|it| it.name()).collect();
+    names.join(", ")
+}
+
+impl WeightType {
+    /// The type of a tensor.
+    pub fn of_tensor(tensor: &TensorInfo) -> Result<Self, UnsupportedWeightType> {
+        let id = tensor.tensor_type.id;
+        let known = Self::ALL.iter().copied().find(|it| it.ggml_id() == id);
+        known.ok_or_else(|| UnsupportedWeightType {
+            tensor: tensor.name.clone(),
+            found: tensor.tensor_type.name,
+        })
+    }
+
+    /// The type of this name, as ggml writes it.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|it| it.name() == name)
+    }
+
+    /// ggml's name; in lower case, the name of the shader part.
+    pub fn name(self) -> &'static str {
+        self.format().name
+    }
+
+    /// ggml's number.
+    pub fn ggml_id(self) -> u32 {
+        self.format().ggml_id
+    }
+
+    /// Values in a block.
+    pub fn block_len(self) -> usize {
+        self.format().block_len
+    }
+
+    /// Bytes of a block in a file.
+    pub fn block_bytes(self) -> usize {
+        self.format().block_bytes
+    }
+
+    /// Bytes of a row of `cols` values in a file.
+    ///
+    /// # Panics
+    /// If `cols` is no whole number of blocks.
+    pub fn row_bytes(self, cols: usize) -> usize {
+        assert!(
+            cols.is_multiple_of(self.block_len()),
+            "{cols} columns are no whole number of {} blocks",
+            self.name()
+        );
+        cols / self.block_len() * self.block_bytes()
+    }
+
+    /// Values of whole blocks.
+    ///
+    /// # Panics
+    /// If `raw` is no whole number of blocks.
+    pub fn dequantize(self, raw: &[u8]) -> Vec<f32> {
+        let format = self.format();
+        let mut values = vec![0.0; self.block_count(raw) * format.block_len];
+        let blocks = raw.chunks_exact(format.block_bytes);
+        for (block, out) in blocks.zip(values.chunks_exact_mut(format.block_len)) {
+            (format.dequantize)(block, out);
+        }
+        values
+    }
+
+    /// Blocks from rows of `cols` values, as ggml's reference quantizes them.
+    ///
+    /// # Panics
+    /// If `values` is no whole number of rows or `cols` no whole number of blocks.
+    pub fn quantize(self, values: &[f32], cols: usize) -> Vec<u8> {
+        let format = self.format();
+        assert!(
+            values.len().is_multiple_of(cols),
+            "values are no whole rows"
+        );
+        let mut raw = Vec::with_capacity(values.len() / cols * self.row_bytes(cols));
+        for block in values.chunks_exact(format.block_len) {
+            (format.quantize)(block, &mut raw);
+        }
+        raw
+    }
+
+    /// Index of the first block with a value that is infinite or not a number.
+    ///
+    /// # Panics
+    /// If `raw` is no whole number of blocks.
+    pub fn first_non_finite_block(self, raw: &[u8]) -> Option<usize> {
+        let format = self.format();
+        self.block_count(raw);
+        raw.chunks_exact(format.block_bytes)
+            .position(|block| !(format.is_finite)(block))
+    }
+
+    /// Rows as the GPU reads them, each plane padded with zeros to whole words. Chunks of one
+    /// weight can be repacked one by one and written at [`plane_bytes`](Self::plane_bytes) of the
+    /// rows before them where all but the last have a multiple of [`CHUNK_ROWS_MULTIPLE`] rows.
+    ///
+    /// # Panics
+    /// If `raw` is no whole number of blocks.
+    pub fn repack(self, raw: &[u8]) -> Planes {
+        let format = self.format();
+        let blocks = self.block_count(raw);
+        let mut planes = Planes {
+            main: Vec::with_capacity(words(blocks * format.main_bytes)),
+            scales: Vec::with_capacity(words(blocks * format.scale_bytes)),
+        };
+        for block in raw.chunks_exact(format.block_bytes) {
+            (format.split)(block, &mut planes.main, &mut planes.scales);
+        }
+        planes.main.resize(words(planes.main.len()), 0);
+        planes.scales.resize(words(planes.scales.len()), 0);
+        planes
+    }
+
+    /// Bytes of the planes of `rows` rows of `cols` values.
+    ///
+    /// # Panics
+    /// If `cols` is no whole number of blocks.
+    pub fn plane_bytes(self, rows: usize, cols: usize) -> PlaneBytes {
+        let format = self.format();
+        let blocks = rows * (self.row_bytes(cols) / format.block_bytes);
+        PlaneBytes {
+            main: words(blocks * format.main_bytes) as u64,
+            scales: words(blocks * format.scale_bytes) as u64,
+        }
+    }
+
+    fn block_count(self, raw: &[u8]) -> usize {
+        assert!(
+            raw.len().is_multiple_of(self.block_bytes()),
+            "{} bytes are no whole number of {} blocks",
+            raw.len(),
+            self.name()
+        );
+        raw.len() / self.block_bytes()
+    }
+}
+
+/// Bytes of the `u32` words that hold so many bytes.
+fn words(bytes: usize) -> usize {
+    bytes.next_multiple_of(4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::gguf::TensorType;
+
+    #[test]
+    fn every_type_agrees_with_ggmls_table() {
+        for weight_type in WeightType::ALL {
+            let ggml = TensorType::from_id(weight_type.ggml_id()).expect("ggml has the type");
+            assert_eq!(weight_type.name(), ggml.name);
+            assert_eq!(weight_type.block_len() as u64, ggml.block_len);
+            assert_eq!(weight_type.block_bytes() as u64, ggml.block_bytes);
+            let format = weight_type.format();
+            assert_eq!(format.main_bytes + format.scale_bytes, format.block_bytes);
+        }
+    }
+
+    #[test]
+    fn planes_of_chunks_laid_side_by_side_are_the_planes_of_the_whole() {
+        let (rows, cols) = (7, 96);
+        let values: Vec<f32> = (0..rows * cols).map(|i| (i as f32 * 0.37).sin()).collect();
+        for &weight_type in WeightType::ALL {
+            let raw = weight_type.quantize(&values, cols);
+            let whole = weight_type.repack(&raw);
+            let size = weight_type.plane_bytes(rows, cols);
+            assert_eq!(whole.main.len() as u64, size.main);
+            assert_eq!(whole.scales.len() as u64, size.scales);
+
+            let mut pieced = Planes::default();
+            let chunk_bytes = weight_type.row_bytes(cols) * CHUNK_ROWS_MULTIPLE;
+            for (index, chunk) in raw.chunks(chunk_bytes).enumerate() {
+                let start = weight_type.plane_bytes(index * CHUNK_ROWS_MULTIPLE, cols);
+                assert_eq!(pieced.main.len() as u64, start.main);
+                assert_eq!(pieced.scales.len() as u64, start.scales);
+                let planes = weight_type.repack(chunk);
+                pieced.main.extend(planes.main);
+                pieced.scales.extend(planes.scales);
+            }
+            assert_eq!(pieced, whole, "{}", weight_type.name());
+        }
+    }
+
+    #[test]
+    fn quantizing_what_was_dequantized_changes_nothing() {
+        let values: Vec<f32> = (0..512).map(|i| (i as f32 * 1.7).cos() * 3.0).collect();
+        for &weight_type in WeightType::ALL {
+            let once = weight_type.dequantize(&weight_type.quantize(&values, 64));
+            let twice = weight_type.dequantize(&weight_type.quantize(&once, 64));
+            for (a, b) in once.iter().zip(&twice) {
+                // The scale is found anew from the largest value, which f16 rounded.
+                assert!(
+                    (a - b).abs() <= 1e-3 * a.abs(),
+                    "{}: {a} {b}",
+                    weight_type.name()
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! `semcot.json`, the manifest of a model folder: which files belong together, how they are
+//! prompted, how they were trained and what they reach. It comes over the network, so every field
+//! that decides what is fetched or allocated is checked.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Name of the manifest in its folder.
+pub const FILE_NAME: &str = "semcot.json";
+
+/// The version of the format that is read and written.
+const FORMAT: u32 = 1;
+/// Largest manifest that is read.
+const MAX_MANIFEST_BYTES: usize = 1 << 20;
+/// Largest model file that is accepted, 8 GiB: above, some number in the manifest is wrong.
+const MAX_FILE_BYTES: u64 = 8 << 30;
+/// Most implicit tokens and most tokens to write that are accepted.
+const MAX_TOKENS: u32 = 1 << 16;
+/// Longest text field.
+const MAX_TEXT_BYTES: usize = 1 << 14;
+
+/// A model folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of the format, 1.
+    pub format: u32,
+    /// Short name.
+    pub name: String,
+    /// One sentence for a person.
+    pub description: String,
+    /// License of the weights.
+    pub license: String,
+    /// Number of implicit tokens k.
+    pub implicit_tokens: u32,
+    /// Which rows of the generator become implicit tokens.
+    pub implicit_from: ImplicitFrom,
+    /// What stands around question, reasoning and answer.
+    pub prompts: Prompts,
+    /// Text of the token that ends an answer.
+    pub end_token: String,
+    /// Most tokens to write where the caller does not say.
+    pub max_tokens: u32,
+    /// The model files.
+    pub files: Files,
+    /// How the pair was trained: free-form, for people.
+    #[serde(default)]
+    pub training: serde_json::Value,
+    /// Measured accuracy.
+    #[serde(default)]
+    pub accuracy: Vec<Accuracy>,
+}
+
+/// Which rows of the generator's hidden states become implicit tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImplicitFrom {
+    /// The rows of the k `<thought>` tokens.
+    ThoughtPositions,
+    /// k rows beginning at the last question token, as the published code does.
+    LastQuestionToken,
+}
+
+/// What stands around question, reasoning and answer. Parsed with special tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prompts {
+    /// Before the question.
+    pub question: String,
+    /// Before written reasoning.
+    pub reasoning: String,
+    /// Before the answer.
+    pub answer: String,
+}
+
+/// The files of a folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Files {
+    /// The model that answers.
+    pub target: ModelFile,
+    /// The model that makes implicit tokens, with its projection.
+    pub generator: ModelFile,
+    /// The model that compared reasonings in training; inference does not need it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sentence_transformer: Option<ModelFile>,
+}
+
+/// A file beside the manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelFile {
+    /// File name, without any folder.
+    pub path: String,
+    /// Size.
+    pub bytes: u64,
+    /// SHA-256 in 64 lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+/// Accuracy on one family in one mode.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Accuracy {
+    /// Problem family.
+    pub family: String,
+    /// `implicit`, `explicit` or `direct`.
+    pub mode: String,
+    /// Number of questions.
+    pub n: u32,
+    /// Fraction right by the strict rule.
+    pub strict: f64,
+    /// Whatever else was measured.
+    #[serde(flatten)]
+    pub more: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A manifest that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// Not JSON, or a field missing, unknown or of another type.
+    #[error("semcot.json cannot be read: {reason}")]
+    Json {
+        /// What the parser said, with line and column.
+        reason: String,
+    },
+    /// A field of a value that cannot be used.
+    #[error("semcot.json: {field} is {found}, expected {expected}")]
+    Field {
+        /// The field, as a path.
+        field: String,
+        /// The value found.
+        found: String,
+        /// What would be accepted.
+        expected: &'static str,
+    },
+    /// A file that is not the one that the manifest names.
+    #[error("{path} has {found}, but semcot.json says {expected}; fetch the model folder again")]
+    Mismatch {
+        /// The file.
+        path: String,
+        /// Its size or SHA-256.
+        found: String,
+        /// What the manifest says.
+        expected: String,
+    },
+}
+
+impl ManifestError {
+    /// A stable name for the kind of failure.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Json { .. } => "manifest_json",
+            Self::Field { .. } => "manifest_field",
+            Self::Mismatch { .. } => "manifest_mismatch",
+        }
+    }
+}
+
+impl Manifest {
+    /// Reads and checks a manifest.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
+        if bytes.len() > MAX_MANIFEST_BYTES {
+            return Err(field("its size in bytes", bytes.len(), "at most 1048576"));
+        }
+        let manifest: Self =
+            serde_json::from_slice(bytes).map_err(|error| ManifestError::Json {
+                reason: error.to_string(),
+            })?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// The manifest as indented JSON with a final line feed.
+    pub fn to_json(&self) -> String {
+        let json = serde_json::to_string_pretty(self).expect("every field has a JSON form");
+        json + "\n"
+    }
+
+    fn check(&self) -> Result<(), ManifestError> {
+        if self.format != FORMAT {
+            return Err(field(
+                "format",
+                self.format,
+                "1; a newer release may read this folder",
+            ));
+        }
+        let texts = [
+            ("name", &self.name),
+            ("description", &self.description),
+            ("license", &self.license),
+            ("prompts.question", &self.prompts.question),
+            ("prompts.reasoning", &self.prompts.reasoning),
+            ("prompts.answer", &self.prompts.answer),
+            ("end_token", &self.end_token),
+        ];
+        for (name, text) in texts {
+            if text.len() > MAX_TEXT_BYTES {
+                return Err(field(
+                    name,
+                    format!("{} bytes long", text.len()),
+                    "at most 16384",
+                ));
+            }
+        }
+        for (name, count) in [
+            ("implicit_tokens", self.implicit_tokens),
+            ("max_tokens", self.max_tokens),
+        ] {
+            if !(1..=MAX_TOKENS).contains(&count) {
+                return Err(field(name, count, "a number from 1 to 65536"));
+            }
+        }
+        self.files.target.check("files.target")?;
+        self.files.generator.check("files.generator")?;
+        if let Some(file) = &self.files.sentence_transformer {
+            file.check("files.sentence_transformer")?;
+        }
+        for accuracy in &self.accuracy {
+            if !(0.0..=1.0).contains(&accuracy.strict) {
+                return Err(field(
+                    "accuracy.strict",
+                    accuracy.strict,
+                    "a fraction from 0 to 1",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ModelFile {
+    /// The entry of a file with these bytes.
+    pub fn of(path: &str, bytes: &[u8]) -> Self {
+        Self {
+            path: path.to_owned(),
+            bytes: bytes.len() as u64,
+            sha256: hex(&Sha256::digest(bytes)),
+        }
+    }
+
+    /// Checks a size and a SHA-256, as [`hex`] writes it, against this entry.
+    pub fn verify(&self, size_bytes: u64, sha256: &str) -> Result<(), ManifestError> {
+        let mismatch = |found: String, expected: String| ManifestError::Mismatch {
+            path: self.path.clone(),
+            found,
+            expected,
+        };
+        if size_bytes != self.bytes {
+            return Err(mismatch(
+                format!("{size_bytes} bytes"),
+                format!("{} bytes", self.bytes),
+            ));
+        }
+        if sha256 != self.sha256 {
+            return Err(mismatch(
+                format!("SHA-256 {sha256}"),
+                format!("SHA-256 {}", self.sha256),
+            ));
+        }
+        Ok(())
+    }
+
+    fn check(&self, name: &str) -> Result<(), ManifestError> {
+        let plain = !self.path.is_empty()
+            && self.path.len() <= 255
+            && !self.path.starts_with('.')
+            && self
+                .path
+                .bytes()
+                .all(|it| it.is_ascii_alphanumeric() || b"._-".contains(&it));
+        if !plain {
+            return Err(field(
+                &format!("{name}.path"),
+                format!("{:?}", self.path),
+                "a file name of letters, digits, '.', '_' and '-', without any folder",
+            ));
+        }
+        if !(1..=MAX_FILE_BYTES).contains(&self.bytes) {
+            return Err(field(
+                &format!("{name}.bytes"),
+                self.bytes,
+                "a number from 1 to 8589934592",
+            ));
+        }
+        let is_hex = |it: u8| it.is_ascii_digit() || (b'a'..=b'f').contains(&it);
+        if self.sha256.len() != 64 || !self.sha256.bytes().all(is_hex) {
+            return Err(field(
+                &format!("{name}.sha256"),
+                format!("{:?}", self.sha256),
+                "64 lower-case hexadecimal digits",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|it| format!("{it:02x}")).collect()
+}
+
+fn field(name: &str, found: impl std::fmt::Display, expected: &'static str) -> ManifestError {
+    let mut found = found.to_string();
+    if found.len() > 100 {
+        found = format!("{} bytes of text", found.len());
+    }
+    ManifestError::Field {
+        field: name.to_owned(),
+        found,
+        expected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest() -> Manifest {
+        Manifest {
+            format: 1,
+            name: "mini".into(),
+            description: "A pair for tests.".into(),
+            license: "MIT".into(),
+            implicit_tokens: 4,
+            implicit_from: ImplicitFrom::ThoughtPositions,
+            prompts: Prompts {
+                question: "Question: ".into(),
+                reasoning: "<reason>".into(),
+                answer: "<answer>".into(),
+            },
+            end_token: "<eos>".into(),
+            max_tokens: 96,
+            files: Files {
+                target: ModelFile::of("target.gguf", b"target"),
+                generator: ModelFile::of("generator.gguf", b"generator"),
+                sentence_transformer: None,
+            },
+            training: serde_json::json!({"seed": 1}),
+            accuracy: vec![Accuracy {
+                family: "arithmetic".into(),
+                mode: "implicit".into(),
+                n: 1000,
+                strict: 0.98,
+                more: Default::default(),
+            }],
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let manifest = manifest();
+        assert_eq!(Manifest::parse(manifest.to_json().as_bytes()), Ok(manifest));
+    }
+
+    #[test]
+    fn a_path_that_leaves_the_folder_is_refused() {
+        for path in [
+            "../target.gguf",
+            "/target.gguf",
+            "a/b",
+            "a\\b",
+            "",
+            ".hidden",
+            "https:x",
+            "a b",
+        ] {
+            let mut manifest = manifest();
+            manifest.files.target.path = path.into();
+            let error = Manifest::parse(manifest.to_json().as_bytes()).unwrap_err();
+            assert_eq!(error.code(), "manifest_field", "{path}");
+            assert!(error.to_string().contains("files.target.path"), "{error}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_digests_out_of_range_are_refused() {
+        let broken: [fn(&mut Manifest); 7] = [
+            |it| it.format = 2,
+            |it| it.implicit_tokens = 0,
+            |it| it.max_tokens = u32::MAX,
+            |it| it.files.generator.bytes = 0,
+            |it| it.files.generator.bytes = u64::MAX,
+            |it| it.files.target.sha256 = "ABC".into(),
+            |it| it.accuracy[0].strict = 1.5,
+        ];
+        for (index, breaks) in broken.iter().enumerate() {
+            let mut manifest = manifest();
+            breaks(&mut manifest);
+            let error = Manifest::parse(manifest.to_json().as_bytes()).unwrap_err();
+            assert_eq!(error.code(), "manifest_field", "case {index}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused_by_name() {
+        let json = manifest()
+            .to_json()
+            .replacen("\"name\"", "\"naem\": 1, \"name\"", 1);
+        let error = Manifest::parse(json.as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("naem"), "{error}");
+    }
+
+    #[test]
+    fn another_file_than_the_named_one_is_noticed() {
+        let file = ModelFile::of("target.gguf", b"target");
+        assert_eq!(file.verify(6, &file.sha256), Ok(()));
+        assert_eq!(
+            file.verify(7, &file.sha256).unwrap_err().code(),
+            "manifest_mismatch"
+        );
+        let other = ModelFile::of("target.gguf", b"Target");
+        assert_eq!(
+            file.verify(6, &other.sha256).unwrap_err().code(),
+            "manifest_mismatch"
+        );
+    }
+}
