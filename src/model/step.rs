@@ -18,7 +18,7 @@ pub enum Slot {
     FeedForward,
     /// Hidden states after the final norm, width `hidden_size`.
     Hidden,
-    /// Logits of the last row, `[1, vocab_size]`.
+    /// Logits, width `vocab_size`: of the last row in row 0, or of all rows.
     Logits,
 }
 

@@ -1,0 +1,246 @@
+//! Shape and constants of a model, from GGUF metadata.
+
+use super::ModelFault;
+use crate::formats::gguf::{Header, Metadata};
+
+/// Limits on what metadata may ask for, each above every model in use, so that no product of two
+/// of them overflows and nothing is allocated for nonsense.
+const MAX_LAYERS: u32 = 1024;
+const MAX_WIDTH: u32 = 1 << 18;
+const MAX_HEADS: u32 = 1024;
+const MAX_HEAD_DIM: u32 = 1024;
+const MAX_CONTEXT: u32 = 1 << 24;
+
+/// Which two values of a head are rotated together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RopePairing {
+    /// Values 2i and 2i + 1: architecture `llama`, whose files store queries and keys so.
+    Neighbours,
+    /// Values i and i + head_dim / 2: architectures `qwen2` and `qwen3`.
+    Halves,
+}
+
+/// Shape and constants of a Llama-shaped model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LlamaConfig {
+    /// Rows of the embedding table.
+    pub vocab_size: usize,
+    /// Width of the residual stream, a multiple of 4.
+    pub hidden_size: usize,
+    /// Width of the feed-forward activation, a multiple of 4.
+    pub intermediate_size: usize,
+    /// Number of layers.
+    pub num_layers: usize,
+    /// Number of query heads, a multiple of `num_kv_heads`.
+    pub num_heads: usize,
+    /// Number of key and value heads.
+    pub num_kv_heads: usize,
+    /// Width of a head, a multiple of 4. All of it is rotated.
+    pub head_dim: usize,
+    /// Longest sequence that the model was made for.
+    pub context_length: usize,
+    /// Added to the mean square in RMS norms.
+    pub rms_norm_eps: f32,
+    /// Base of the rotation frequencies.
+    pub rope_theta: f32,
+    /// Positions are divided by this before rotation (linear scaling); 1 for most models.
+    pub rope_scale: f32,
+    /// Which values are rotated together.
+    pub rope_pairing: RopePairing,
+    /// How many positions, its own included, a position sees; `None`: all before it.
+    pub sliding_window: Option<usize>,
+    /// Whether the head is the embedding table.
+    pub tied_embeddings: bool,
+}
+
+impl LlamaConfig {
+    /// Width of all query heads.
+    pub fn query_width(&self) -> usize {
+        self.num_heads * self.head_dim
+    }
+
+    /// Width of all key heads, and of all value heads.
+    pub fn kv_width(&self) -> usize {
+        self.num_kv_heads * self.head_dim
+    }
+
+    /// Width of queries, keys and values side by side.
+    pub fn qkv_width(&self) -> usize {
+        self.query_width() + 2 * self.kv_width()
+    }
+
+    /// Reads and checks the configuration. The vocabulary's size is that of the embedding table.
+    pub fn from_header(header: &Header) -> Result<Self, ModelFault> {
+        let metadata = &header.metadata;
+        let architecture = metadata.required_str("general.architecture")?;
+        if architecture != "llama" {
+            return Err(ModelFault::Architecture {
+                found: architecture.chars().take(40).collect(),
+            });
+        }
+        let keys = Keys {
+            metadata,
+            architecture,
+        };
+        let hidden_size = keys.in_range("embedding_length", None, 4, MAX_WIDTH)?;
+        let num_heads = keys.in_range("attention.head_count", None, 1, MAX_HEADS)?;
+        let num_kv_heads = keys.in_range(
+            "attention.head_count_kv",
+            Some(num_heads as u32),
+            1,
+            MAX_HEADS,
+        )?;
+        let head_dim = keys.in_range(
+            "attention.key_length",
+            Some((hidden_size / num_heads) as u32),
+            4,
+            MAX_HEAD_DIM,
+        )?;
+        let config = Self {
+            vocab_size: vocab_size(header)?,
+            hidden_size,
+            intermediate_size: keys.in_range("feed_forward_length", None, 4, MAX_WIDTH)?,
+            num_layers: keys.in_range("block_count", None, 1, MAX_LAYERS)?,
+            num_heads,
+            num_kv_heads,
+            head_dim,
+            context_length: keys.in_range("context_length", None, 1, MAX_CONTEXT)?,
+            rms_norm_eps: keys.positive("attention.layer_norm_rms_epsilon", None)?,
+            rope_theta: keys.positive("rope.freq_base", Some(10000.0))?,
+            rope_scale: keys.rope_scale()?,
+            rope_pairing: RopePairing::Neighbours,
+            sliding_window: keys.sliding_window()?,
+            tied_embeddings: header.tensor("output.weight").is_none(),
+        };
+        config.check_widths(&keys)?;
+        Ok(config)
+    }
+
+    fn check_widths(&self, keys: &Keys) -> Result<(), ModelFault> {
+        // The GPU reads activations four values at a time.
+        for (key, width) in [
+            ("embedding_length", self.hidden_size),
+            ("feed_forward_length", self.intermediate_size),
+            ("attention.key_length", self.head_dim),
+        ] {
+            if !width.is_multiple_of(4) {
+                return Err(keys.fault(key, width, "a multiple of 4"));
+            }
+        }
+        if !self.num_heads.is_multiple_of(self.num_kv_heads) {
+            return Err(keys.fault(
+                "attention.head_count_kv",
+                self.num_kv_heads,
+                "a divisor of attention.head_count",
+            ));
+        }
+        let head_dim = Some(self.head_dim as u32);
+        for (key, expected) in [
+            ("attention.value_length", "the same as attention.key_length"),
+            ("rope.dimension_count", "the same as attention.key_length"),
+        ] {
+            let found = keys.in_range(key, head_dim, 0, u32::MAX)?;
+            if found != self.head_dim {
+                return Err(keys.fault(key, found, expected));
+            }
+        }
+        let experts = keys.in_range("expert_count", Some(0), 0, u32::MAX)?;
+        if experts != 0 {
+            return Err(keys.fault("expert_count", experts, "0 (mixtures are not supported)"));
+        }
+        Ok(())
+    }
+}
+
+fn vocab_size(header: &Header) -> Result<usize, ModelFault> {
+    let name = "token_embd.weight";
+    let table = header
+        .tensor(name)
+        .ok_or_else(|| ModelFault::MissingTensor {
+            tensor: name.to_owned(),
+        })?;
+    // Ids are u32, and the largest is kept for "embedding given".
+    usize::try_from(table.rows())
+        .ok()
+        .filter(|&rows| rows < u32::MAX as usize)
+        .ok_or_else(|| {
+            ModelFault::config(name, table.rows(), "a table of fewer than 2^32 - 1 rows")
+        })
+}
+
+/// Metadata under the architecture's prefix.
+struct Keys<'a> {
+    metadata: &'a Metadata,
+    architecture: &'a str,
+}
+
+impl Keys<'_> {
+    fn key(&self, name: &str) -> String {
+        format!("{}.{name}", self.architecture)
+    }
+
+    fn fault(
+        &self,
+        name: &str,
+        found: impl std::fmt::Display,
+        expected: &'static str,
+    ) -> ModelFault {
+        ModelFault::config(&self.key(name), found, expected)
+    }
+
+    fn in_range(
+        &self,
+        name: &str,
+        default: Option<u32>,
+        least: u32,
+        most: u32,
+    ) -> Result<usize, ModelFault> {
+        let key = self.key(name);
+        let found = match (self.metadata.u32(&key)?, default) {
+            (Some(found), _) => found,
+            (None, Some(default)) => default,
+            (None, None) => self.metadata.required_u32(&key)?,
+        };
+        if !(least..=most).contains(&found) {
+            let expected = if found < least {
+                "a larger number"
+            } else {
+                "a smaller number"
+            };
+            return Err(self.fault(name, found, expected));
+        }
+        Ok(found as usize)
+    }
+
+    fn positive(&self, name: &str, default: Option<f32>) -> Result<f32, ModelFault> {
+        let key = self.key(name);
+        let found = match (self.metadata.f32(&key)?, default) {
+            (Some(found), _) => found,
+            (None, Some(default)) => default,
+            (None, None) => self.metadata.required_f32(&key)?,
+        };
+        if !(found.is_finite() && found > 0.0) {
+            return Err(self.fault(name, found, "a finite number above 0"));
+        }
+        Ok(found)
+    }
+
+    fn rope_scale(&self) -> Result<f32, ModelFault> {
+        let name = "rope.scaling.type";
+        match self.metadata.str(&self.key(name))? {
+            None | Some("none") => Ok(1.0),
+            Some("linear") => self.positive("rope.scaling.factor", None),
+            Some(other) => {
+                let found: String = other.chars().take(40).collect();
+                Err(self.fault(name, found, "\"none\" or \"linear\""))
+            }
+        }
+    }
+
+    fn sliding_window(&self) -> Result<Option<usize>, ModelFault> {
+        match self.in_range("attention.sliding_window", Some(0), 0, u32::MAX)? {
+            0 => Ok(None),
+            window => Ok(Some(window)),
+        }
+    }
+}

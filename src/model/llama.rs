@@ -1,0 +1,131 @@
+//! The forward pass of a Llama, from top to bottom: the model, not the machine. What
+//! a step means is in [`super::step`], who executes it in `gpu` and `reference`.
+
+use super::LlamaConfig;
+use super::step::{Output, Slot, Step, WeightId};
+use super::weights::{LayerWeights, QueryKeyValue, Weights};
+
+/// How far a pass goes and what it ends with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ForwardOptions {
+    /// Layers to run, from the input on; `None` runs all.
+    pub layers: Option<usize>,
+    /// What comes behind the last layer run.
+    pub head: Head,
+}
+
+/// What comes behind the layers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Head {
+    /// Nothing: the residual stream is left in [`Slot::Residual`].
+    None,
+    /// The final norm: hidden states of all rows in [`Slot::Hidden`].
+    HiddenStates,
+    /// Logits of the last row, in row 0 of [`Slot::Logits`].
+    #[default]
+    LastLogits,
+    /// Logits of all rows in [`Slot::Logits`].
+    AllLogits,
+}
+
+/// The forward pass as a list of steps.
+pub fn forward(config: &LlamaConfig, weights: &Weights, options: ForwardOptions) -> Vec<Step> {
+    let mut steps = vec![Step::Embed {
+        table: weights.embedding,
+        out: Slot::Residual,
+    }];
+    let layers = options.layers.unwrap_or(config.num_layers);
+    for (index, layer) in weights.layers.iter().take(layers).enumerate() {
+        attention(&mut steps, config, index as u32, layer);
+        feed_forward(&mut steps, layer);
+    }
+    head(&mut steps, weights, options.head);
+    steps
+}
+
+/// `x += W_o attention(rotate(W_qkv norm(x)))`
+fn attention(steps: &mut Vec<Step>, config: &LlamaConfig, index: u32, layer: &LayerWeights) {
+    match layer.query_key_value {
+        QueryKeyValue::Stacked(weight) => {
+            steps.push(to_qkv(layer.attention_norm, weight, 0));
+        }
+        QueryKeyValue::Separate { query, key, value } => {
+            let keys = config.query_width();
+            let values = keys + config.kv_width();
+            steps.push(to_qkv(layer.attention_norm, query, 0));
+            steps.push(to_qkv(layer.attention_norm, key, keys));
+            steps.push(to_qkv(layer.attention_norm, value, values));
+        }
+    }
+    steps.push(Step::RotateAndCache { layer: index });
+    steps.push(Step::Attend { layer: index });
+    steps.push(Step::Linear {
+        x: Slot::Attention,
+        norm: None,
+        weight: layer.attention_output,
+        bias: None,
+        out: Slot::Residual,
+        output: Output::Add,
+        last_row_only: false,
+    });
+}
+
+fn to_qkv(norm: WeightId, weight: WeightId, first: usize) -> Step {
+    Step::Linear {
+        x: Slot::Residual,
+        norm: Some(norm),
+        weight,
+        bias: None,
+        out: Slot::Qkv,
+        output: Output::Store {
+            first: first as u32,
+        },
+        last_row_only: false,
+    }
+}
+
+/// `x += W_down (silu(W_gate norm(x)) * (W_up norm(x)))`
+fn feed_forward(steps: &mut Vec<Step>, layer: &LayerWeights) {
+    steps.push(Step::GatedLinear {
+        x: Slot::Residual,
+        norm: layer.feed_forward_norm,
+        gate: layer.gate,
+        up: layer.up,
+        out: Slot::FeedForward,
+    });
+    steps.push(Step::Linear {
+        x: Slot::FeedForward,
+        norm: None,
+        weight: layer.down,
+        bias: None,
+        out: Slot::Residual,
+        output: Output::Add,
+        last_row_only: false,
+    });
+}
+
+/// Hidden states `norm(x)`, or logits `W_output norm(x)`.
+fn head(steps: &mut Vec<Step>, weights: &Weights, head: Head) {
+    let last_row_only = match head {
+        Head::None => return,
+        Head::HiddenStates => {
+            steps.push(Step::RmsNorm {
+                x: Slot::Residual,
+                weight: weights.output_norm,
+                out: Slot::Hidden,
+            });
+            return;
+        }
+        Head::LastLogits => true,
+        Head::AllLogits => false,
+    };
+    steps.push(Step::Linear {
+        x: Slot::Residual,
+        norm: Some(weights.output_norm),
+        weight: weights.output,
+        bias: None,
+        out: Slot::Logits,
+        output: Output::Store { first: 0 },
+        last_row_only,
+    });
+}
