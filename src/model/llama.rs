@@ -89,8 +89,7 @@ fn feed_forward(steps: &mut Vec<Step>, layer: &LayerWeights) {
     steps.push(Step::GatedLinear {
         x: Slot::Residual,
         norm: layer.feed_forward_norm,
-        gate: layer.gate,
-        up: layer.up,
+        weight: layer.gate_up,
         out: Slot::FeedForward,
     });
     steps.push(Step::Linear {

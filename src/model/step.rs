@@ -80,10 +80,8 @@ pub enum Step {
         x: Slot,
         /// RMS norm weight applied to the input first.
         norm: WeightId,
-        /// `[intermediate_size, hidden_size]`.
-        gate: WeightId,
-        /// `[intermediate_size, hidden_size]`.
-        up: WeightId,
+        /// `[2 * intermediate_size, hidden_size]`: the rows of W_gate, then those of W_up.
+        weight: WeightId,
         /// Output, width `intermediate_size`.
         out: Slot,
     },

@@ -51,10 +51,8 @@ pub struct LayerWeights {
     pub attention_output: WeightId,
     /// Norm before the feed-forward part `[hidden_size]`.
     pub feed_forward_norm: WeightId,
-    /// `[intermediate_size, hidden_size]`, of the type of `up`.
-    pub gate: WeightId,
-    /// `[intermediate_size, hidden_size]`.
-    pub up: WeightId,
+    /// `[2 * intermediate_size, hidden_size]`: the rows of the gate, then those of up.
+    pub gate_up: WeightId,
     /// `[hidden_size, intermediate_size]`.
     pub down: WeightId,
 }
@@ -134,24 +132,32 @@ impl List<'_> {
     fn layer(&mut self, layer: usize, config: &LlamaConfig) -> Result<LayerWeights, ModelFault> {
         let name = |part: &str| format!("blk.{layer}.{part}.weight");
         let (hidden, wide) = (config.hidden_size, config.intermediate_size);
-        let weights = LayerWeights {
+        Ok(LayerWeights {
             attention_norm: self.vector(&name("attn_norm"), hidden)?,
             query_key_value: self.query_key_value(&name, config)?,
             attention_output: self.matrix(&name("attn_output"), hidden, config.query_width())?,
             feed_forward_norm: self.vector(&name("ffn_norm"), hidden)?,
-            gate: self.matrix(&name("ffn_gate"), wide, hidden)?,
-            up: self.matrix(&name("ffn_up"), wide, hidden)?,
+            gate_up: self.gate_up(&name, config)?,
             down: self.matrix(&name("ffn_down"), hidden, wide)?,
-        };
-        let (gate, up) = (&self.weights[weights.gate.0], &self.weights[weights.up.0]);
+        })
+    }
+
+    fn gate_up(
+        &mut self,
+        name: &impl Fn(&str) -> String,
+        config: &LlamaConfig,
+    ) -> Result<WeightId, ModelFault> {
+        let (hidden, wide) = (config.hidden_size, config.intermediate_size);
+        let gate = self.found(&name("ffn_gate"), wide, hidden)?;
+        let up = self.found(&name("ffn_up"), wide, hidden)?;
         if gate.weight_type != up.weight_type {
             return Err(ModelFault::TypeAtPlace {
-                tensor: gate.name.clone(),
+                tensor: gate.name,
                 found: gate.weight_type.name(),
                 expected: "the type of ffn_up",
             });
         }
-        Ok(weights)
+        Ok(self.add(stacked([gate, up])))
     }
 
     fn query_key_value(
@@ -164,16 +170,8 @@ impl List<'_> {
         let key = self.found(&name("attn_k"), config.kv_width(), hidden)?;
         let value = self.found(&name("attn_v"), config.kv_width(), hidden)?;
         if query.weight_type == key.weight_type && key.weight_type == value.weight_type {
-            let mut parts = query.parts;
-            parts.extend(key.parts);
-            parts.extend(value.parts);
-            return Ok(QueryKeyValue::Stacked(self.add(Weight {
-                name: [query.name, key.name, value.name].join("+"),
-                weight_type: query.weight_type,
-                rows: config.qkv_width(),
-                cols: hidden,
-                parts,
-            })));
+            let weight = self.add(stacked([query, key, value]));
+            return Ok(QueryKeyValue::Stacked(weight));
         }
         Ok(QueryKeyValue::Separate {
             query: self.add(query),
@@ -241,5 +239,16 @@ impl List<'_> {
             cols: tensor.cols() as usize,
             parts: vec![tensor.clone()],
         })
+    }
+}
+
+/// Weights of one type and width as one, row under row.
+fn stacked<const N: usize>(weights: [Weight; N]) -> Weight {
+    Weight {
+        name: weights.each_ref().map(|it| it.name.as_str()).join("+"),
+        weight_type: weights[0].weight_type,
+        rows: weights.iter().map(|it| it.rows).sum(),
+        cols: weights[0].cols,
+        parts: weights.into_iter().flat_map(|it| it.parts).collect(),
     }
 }
