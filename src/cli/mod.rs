@@ -1,5 +1,7 @@
 //! The command: one file a subcommand, each with its arguments, one call into the library, and what is printed.
 
+mod data;
+
 use clap::{Parser, Subcommand};
 
 /// Implicit reasoning with small language models.
@@ -11,12 +13,16 @@ struct Arguments {
 }
 
 #[derive(Subcommand)]
-enum Command {}
+enum Command {
+    Data(data::Data),
+}
 
 /// What a subcommand can end with besides success: a message for the person at the terminal.
 pub type CommandError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Parses the process's arguments and runs the subcommand.
 pub fn run() -> Result<(), CommandError> {
-    match Arguments::parse().command {}
+    match Arguments::parse().command {
+        Command::Data(data) => data::run(&data),
+    }
 }
