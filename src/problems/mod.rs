@@ -38,6 +38,19 @@ pub enum Family {
     Coin,
 }
 
+impl Problem {
+    /// The texts that a model of this problem reads and writes, with the prompt that stands before a question:
+    /// what a tokenizer learns its words from.
+    pub fn texts(&self, question_prompt: &str) -> [String; 4] {
+        [
+            format!("{question_prompt}{}", self.query),
+            self.reasoning.clone(),
+            self.condensed_reasoning.clone(),
+            self.answer.clone(),
+        ]
+    }
+}
+
 impl Family {
     /// All families, in the order in which reports name them.
     pub const ALL: [Family; 2] = [Family::Arithmetic, Family::Coin];

@@ -1,0 +1,148 @@
+use super::*;
+
+const SPECIALS: [&str; 4] = ["<eos>", "<reason>", "<answer>", "<thought>"];
+
+fn trained() -> Tokenizer {
+    let texts = [
+        "Question: Tom has 5 apples. He buys 15 more apples.",
+        "We start with 5. Then 15 more come.",
+    ];
+    let texts = (0..4).flat_map(|_| texts).map(str::to_owned);
+    train_tokenizer(texts, 330, &SPECIALS).expect("a small vocabulary can be learned")
+}
+
+#[test]
+fn every_text_comes_back_from_its_ids() {
+    let tokenizer = trained();
+    for text in [
+        "",
+        " ",
+        "Tom has 5 apples.",
+        "  zwölf\n\n\t",
+        "🙂👩‍👩‍👧 한국",
+        "a\u{0}b",
+        "<answer>",
+        "1,234.5",
+    ] {
+        assert_eq!(tokenizer.decode(&tokenizer.encode_text(text)), text);
+    }
+}
+
+#[test]
+fn control_tokens_are_found_in_prompts_and_never_in_what_a_person_wrote() {
+    let tokenizer = trained();
+    let answer = tokenizer
+        .token_id("<answer>")
+        .expect("a special token has an id");
+    for text in ["<answer>", "is <answer> here", "<answer><eos>"] {
+        let ids = tokenizer.encode_text(text);
+        assert!(
+            ids.iter().all(|&id| !tokenizer.is_control(id)),
+            "{text}: {ids:?}"
+        );
+        assert_eq!(tokenizer.decode(&ids), text);
+        assert!(tokenizer.encode_prompt(text).contains(&answer));
+    }
+    assert_eq!(tokenizer.encode_prompt("<reason>"), [1]);
+    assert_eq!(
+        tokenizer.encode_prompt("<answer>5<eos>").first(),
+        Some(&answer)
+    );
+}
+
+#[test]
+fn decoding_leaves_control_tokens_out_unless_asked() {
+    let tokenizer = trained();
+    let ids = tokenizer.encode_prompt("<answer>15<eos>");
+    assert_eq!(tokenizer.decode(&ids), "15");
+    assert_eq!(tokenizer.decode_with_specials(&ids), "<answer>15<eos>");
+    assert_eq!(tokenizer.decode(&[u32::MAX]), "");
+}
+
+#[test]
+fn every_digit_and_every_byte_is_a_token_of_its_own() {
+    let tokenizer = trained();
+    assert_eq!(tokenizer.encode_text("15").len(), 2);
+    assert_eq!(tokenizer.encode_text(" 15").len(), 3);
+    for byte in 0..=255u8 {
+        let token = bytes::to_char(byte).to_string();
+        let id = tokenizer.token_id(&token).expect("every byte has a token");
+        assert_eq!(tokenizer.bytes_of(id), [byte]);
+    }
+}
+
+#[test]
+fn a_stream_gives_whole_characters_only_and_all_of_the_text() {
+    let tokenizer = trained();
+    let text = "a🙂b 안녕 é apples";
+    let mut stream = tokenizer.stream();
+    let mut all = String::new();
+    for id in tokenizer.encode_text(text) {
+        let piece = stream.push(id);
+        assert!(!piece.contains(char::REPLACEMENT_CHARACTER), "{piece:?}");
+        all.push_str(&piece);
+    }
+    assert_eq!(all, text);
+    assert_eq!(stream.finish(), "");
+}
+
+#[test]
+fn a_stream_says_where_bytes_are_not_text() {
+    let tokenizer = trained();
+    let id = |byte: u8| {
+        tokenizer
+            .token_id(&bytes::to_char(byte).to_string())
+            .expect("every byte has a token")
+    };
+    let mut stream = tokenizer.stream();
+    assert_eq!(stream.push(id(0xf0)), "");
+    assert_eq!(stream.push(id(b'a')), "\u{fffd}a");
+    assert_eq!(stream.push(id(0xe2)), "");
+    assert_eq!(stream.finish(), "\u{fffd}");
+}
+
+#[test]
+fn training_twice_gives_the_same_tables() {
+    assert_eq!(trained().to_vocabulary(), trained().to_vocabulary());
+    assert!(
+        trained().token_id("\u{120}apples").is_some(),
+        "a frequent word is one token"
+    );
+}
+
+#[test]
+fn json_and_vocabulary_describe_the_same_tokenizer() {
+    let tokenizer = trained();
+    let from_json =
+        Tokenizer::from_json(tokenizer.to_json().as_bytes()).expect("what is written can be read");
+    let from_tables =
+        Tokenizer::from_vocabulary(tokenizer.to_vocabulary()).expect("the tables are whole");
+    let text = "Tom has 15 apples <answer>.";
+    for other in [&from_json, &from_tables] {
+        assert_eq!(other.encode_text(text), tokenizer.encode_text(text));
+        assert_eq!(other.encode_prompt(text), tokenizer.encode_prompt(text));
+        assert_eq!(
+            other.to_vocabulary().tokens,
+            tokenizer.to_vocabulary().tokens
+        );
+    }
+}
+
+#[test]
+fn tables_that_do_not_fit_together_are_errors_that_say_so() {
+    let good = trained().to_vocabulary();
+    let error = |change: &dyn Fn(&mut Vocabulary)| {
+        let mut vocabulary = good.clone();
+        change(&mut vocabulary);
+        Tokenizer::from_vocabulary(vocabulary)
+            .expect_err("the tables are damaged")
+            .to_string()
+    };
+    assert!(error(&|v| v.model = "llama".to_owned()).contains("llama"));
+    assert!(error(&|v| v.pre = "tekken".to_owned()).contains("tekken"));
+    assert!(error(&|v| v.token_types.truncate(3)).contains("3 token types"));
+    assert!(error(&|v| v.merges.push("oneword".to_owned())).contains("oneword"));
+    assert!(error(&|v| v.merges.push("qx such".to_owned())).contains("qx"));
+    assert!(error(&|v| v.eos_id = Some(9999)).contains("9999"));
+    assert!(error(&|v| v.tokens.clear()).contains("0 tokens"));
+}

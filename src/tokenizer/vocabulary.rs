@@ -1,0 +1,178 @@
+//! The tables of a byte-level BPE tokenizer, as GGUF metadata holds them.
+
+use tokenizers::models::bpe::{Merges, Vocab};
+
+use super::TokenizerError;
+
+/// The tables of a tokenizer: `tokenizer.ggml.*` of a GGUF file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vocabulary {
+    /// `tokenizer.ggml.model`: `gpt2` for byte-level BPE.
+    pub model: String,
+    /// `tokenizer.ggml.pre`: how text is split before merging.
+    pub pre: String,
+    /// `tokenizer.ggml.tokens`: the token of each id, in the byte alphabet of GPT-2.
+    pub tokens: Vec<String>,
+    /// `tokenizer.ggml.token_type`: see [`TokenType`]. May be empty: then all tokens are normal.
+    pub token_types: Vec<i32>,
+    /// `tokenizer.ggml.merges`: pairs of tokens with a space between, the first the strongest.
+    pub merges: Vec<String>,
+    /// `tokenizer.ggml.eos_token_id`
+    pub eos_id: Option<u32>,
+    /// `tokenizer.ggml.bos_token_id`
+    pub bos_id: Option<u32>,
+    /// `tokenizer.ggml.add_bos_token`
+    pub add_bos: bool,
+}
+
+/// What a token is for, by its number in GGUF files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenType {
+    /// 1: part of text.
+    Normal,
+    /// 3: never part of text; found in prompts only.
+    Control,
+    /// 4: part of text, matched as a whole before splitting.
+    UserDefined,
+    /// Any other number: takes no part in splitting.
+    Other,
+}
+
+impl TokenType {
+    /// The number in GGUF files.
+    pub fn number(self) -> i32 {
+        match self {
+            TokenType::Normal => 1,
+            TokenType::Control => 3,
+            TokenType::UserDefined => 4,
+            TokenType::Other => 5,
+        }
+    }
+}
+
+/// A known way of splitting text before merging.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PreTokenizer {
+    /// Every digit is a piece of its own.
+    Qwen2,
+    /// Digits by three; a word that is a token is taken whole.
+    LlamaBpe,
+    /// llama.cpp's rule for files that name none. It cuts digits by three.
+    Default,
+    /// The rule of GPT-2: digits stay together.
+    Gpt2,
+}
+
+impl PreTokenizer {
+    /// The names that [`PreTokenizer::from_name`] knows.
+    pub const NAMES: [&'static str; 4] = ["qwen2", "llama-bpe", "default", "gpt-2"];
+
+    /// The pre-tokenizer that GGUF files call so.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "qwen2" => Some(Self::Qwen2),
+            "llama-bpe" | "llama3" | "llama-v3" => Some(Self::LlamaBpe),
+            "default" | "" => Some(Self::Default),
+            "gpt-2" => Some(Self::Gpt2),
+            _ => None,
+        }
+    }
+
+    /// The name in GGUF files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Qwen2 => "qwen2",
+            Self::LlamaBpe => "llama-bpe",
+            Self::Default => "default",
+            Self::Gpt2 => "gpt-2",
+        }
+    }
+
+    /// The regular expression whose matches are the pieces.
+    pub fn pattern(self) -> &'static str {
+        match self {
+            Self::Qwen2 => concat!(
+                r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}",
+                r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+            ),
+            Self::LlamaBpe => concat!(
+                r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}",
+                r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+            ),
+            Self::Default | Self::Gpt2 => {
+                r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+            }
+        }
+    }
+
+    /// Whether a piece that is a token as it stands is taken without merging.
+    pub fn takes_whole_words(self) -> bool {
+        self == Self::LlamaBpe
+    }
+}
+
+impl Vocabulary {
+    /// Checks that the tables fit together, and names the pre-tokenizer.
+    pub fn check(&self) -> Result<PreTokenizer, TokenizerError> {
+        if self.model != "gpt2" {
+            return Err(TokenizerError::Model(self.model.clone()));
+        }
+        let wrong = |message: String| Err(TokenizerError::Vocabulary(message));
+        let size = self.tokens.len();
+        if size == 0 || u32::try_from(size).is_err() {
+            return wrong(format!("{size} tokens"));
+        }
+        if !self.token_types.is_empty() && self.token_types.len() != size {
+            return wrong(format!(
+                "{} token types for {size} tokens",
+                self.token_types.len()
+            ));
+        }
+        for (name, id) in [("end", self.eos_id), ("begin", self.bos_id)] {
+            if let Some(id) = id.filter(|&id| id as usize >= size) {
+                return wrong(format!(
+                    "{name} token id {id}, but there are only {size} tokens"
+                ));
+            }
+        }
+        PreTokenizer::from_name(&self.pre)
+            .ok_or_else(|| TokenizerError::PreTokenizer(self.pre.clone()))
+    }
+
+    /// What a token is for.
+    pub fn token_type(&self, id: usize) -> TokenType {
+        match self.token_types.get(id) {
+            None | Some(1) => TokenType::Normal,
+            Some(3) => TokenType::Control,
+            Some(4) => TokenType::UserDefined,
+            Some(_) => TokenType::Other,
+        }
+    }
+
+    /// The id of each token that takes part in merging. Of equal tokens the first counts.
+    pub(super) fn ids(&self) -> Vocab {
+        let mut ids = Vocab::default();
+        for (id, token) in self.tokens.iter().enumerate() {
+            if self.token_type(id) == TokenType::Normal {
+                // `check` has made sure that ids fit.
+                ids.entry(token.clone()).or_insert(id as u32);
+            }
+        }
+        ids
+    }
+
+    pub(super) fn merge_pairs(&self) -> Result<Merges, TokenizerError> {
+        let pairs = self.merges.iter().enumerate().map(|(number, merge)| {
+            let pair = merge.split_once(' ').filter(|(left, right)| {
+                !left.is_empty() && !right.is_empty() && !right.contains(' ')
+            });
+            match pair {
+                Some((left, right)) => Ok((left.to_owned(), right.to_owned())),
+                None => Err(TokenizerError::Vocabulary(format!(
+                    "merge {number} is \"{merge}\", not two tokens"
+                ))),
+            }
+        });
+        pairs.collect()
+    }
+}
