@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod clock;
 pub mod evaluation;
 pub mod formats;
 pub mod gpu;

@@ -22,6 +22,13 @@ pub struct Data {
     /// How many problems.
     #[arg(long, default_value_t = 10)]
     count: usize,
+    #[command(flatten)]
+    difficulty: Difficulty,
+}
+
+/// How hard the problems are, for the commands that draw some.
+#[derive(Args)]
+pub struct Difficulty {
     /// Arithmetic: the greatest value, at the start and after every step [default: 20].
     #[arg(long)]
     max_value: Option<u32>,
@@ -31,6 +38,23 @@ pub struct Data {
     /// The most steps [default: 4], or people who have the coin [default: 8].
     #[arg(long)]
     max_steps: Option<u32>,
+}
+
+impl Difficulty {
+    /// The settings for problems of `family`: defaults where nothing was said.
+    pub fn settings(&self, family: problems::Family) -> Settings {
+        let mut settings = Settings::default();
+        settings.max_value = self.max_value.unwrap_or(settings.max_value);
+        let (min, max) = match family {
+            problems::Family::Arithmetic => (&mut settings.min_steps, &mut settings.max_steps),
+            problems::Family::Coin => (&mut settings.min_people, &mut settings.max_people),
+        };
+        *max = self
+            .max_steps
+            .unwrap_or((*max).max(self.min_steps.unwrap_or(0)));
+        *min = self.min_steps.unwrap_or((*min).min(*max));
+        settings
+    }
 }
 
 /// A family as a word on the command line.
@@ -61,16 +85,7 @@ enum SplitName {
 /// Runs the subcommand.
 pub fn run(data: &Data) -> Result<(), CommandError> {
     let family = data.family.into();
-    let mut settings = Settings::default();
-    settings.max_value = data.max_value.unwrap_or(settings.max_value);
-    let (min, max) = match family {
-        problems::Family::Arithmetic => (&mut settings.min_steps, &mut settings.max_steps),
-        problems::Family::Coin => (&mut settings.min_people, &mut settings.max_people),
-    };
-    *max = data
-        .max_steps
-        .unwrap_or((*max).max(data.min_steps.unwrap_or(0)));
-    *min = data.min_steps.unwrap_or((*min).min(*max));
+    let settings = data.difficulty.settings(family);
     let split = match data.split {
         SplitName::Train => Split::Train,
         SplitName::Validation => Split::Validation,

@@ -2,6 +2,8 @@
 //! and what came out (token ids, where the time went). `gpu` and `reference` both take a
 //! [`Request`] and give a [`Report`]; `reasoning` makes the requests and reads the reports.
 
+use std::ops::ControlFlow;
+
 use serde::Serialize;
 
 /// What the generator reads, and which of its rows become implicit tokens.
@@ -64,4 +66,30 @@ pub struct Report {
     pub dispatches: u32,
     /// Where the time went.
     pub ms: Milliseconds,
+}
+
+/// Something that answers requests: the GPU, or its CPU twin.
+#[allow(async_fn_in_trait)] // one thread: neither wasm nor the command sends these futures
+pub trait Execute {
+    /// Why a run failed.
+    type Error: std::error::Error + 'static;
+
+    /// Runs `request` and hands over the written ids as they become known.
+    ///
+    /// `on_tokens` gets each run of new ids, the end token included, and may end the run early
+    /// with [`ControlFlow::Break`]; the report then holds what was written until then.
+    ///
+    /// # Errors
+    /// When the prompt does not fit the context, or the device fails.
+    async fn run(
+        &mut self,
+        request: &Request,
+        on_tokens: &mut dyn FnMut(&[u32]) -> ControlFlow<()>,
+    ) -> Result<Report, Self::Error>;
+
+    /// Positions that the caches hold: prompt, implicit tokens and written tokens together.
+    fn context_length(&self) -> u32;
+
+    /// K to use where the caller names none, from this device's own measured costs.
+    fn default_tokens_per_submit(&self) -> u32;
 }

@@ -1,1 +1,15 @@
-//! reasoning
+//! The method at inference: a question becomes a request (`request`), a pair runs it (`pair`),
+//! the written tokens become an answer (`answer`), and the modes are set side by side
+//! (`comparison`). Nothing here knows what device runs it.
+
+pub mod answer;
+pub mod comparison;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod folder;
+mod mode;
+pub mod pair;
+pub mod request;
+
+pub use answer::Answer;
+pub use mode::{Mode, UnknownMode};
+pub use pair::{AskError, AskOptions, Pair, PairError, Piece};

@@ -146,25 +146,32 @@ impl Tokenizer {
 
     /// The ids of what a person wrote: `<answer>` in it is seven characters, not the control token.
     pub fn encode_text(&self, text: &str) -> Vec<u32> {
-        self.encode(text, |token| !token.control)
+        self.encode(text, 0)
     }
 
     /// The ids of a prompt, in which control tokens are recognized. No begin token is added.
     pub fn encode_prompt(&self, text: &str) -> Vec<u32> {
-        self.encode(text, |_| true)
+        self.encode(text, text.len())
     }
 
-    fn encode(&self, text: &str, matches: impl Fn(&WholeToken) -> bool) -> Vec<u32> {
+    /// The ids of a prompt with a person's text after it, tokenized as one piece (the last word of
+    /// the prompt and the first of the text may share a token). Control tokens are recognized in
+    /// the prompt only.
+    pub fn encode_prompted_text(&self, prompt: &str, text: &str) -> Vec<u32> {
+        self.encode(&format!("{prompt}{text}"), prompt.len())
+    }
+
+    /// Control tokens are recognized where they end within the first `control_until` bytes.
+    fn encode(&self, text: &str, control_until: usize) -> Vec<u32> {
         let mut ids = Vec::with_capacity(text.len() / 3 + 1);
         let mut plain_start = 0;
         let mut at = 0;
         while at < text.len() {
             let rest = &text[at..];
-            match self
-                .whole_tokens
-                .iter()
-                .find(|token| matches(token) && rest.starts_with(&token.text))
-            {
+            match self.whole_tokens.iter().find(|token| {
+                (!token.control || at + token.text.len() <= control_until)
+                    && rest.starts_with(&token.text)
+            }) {
                 Some(token) => {
                     self.encode_plain(&text[plain_start..at], &mut ids);
                     ids.push(token.id);
