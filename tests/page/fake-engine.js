@@ -1,0 +1,72 @@
+// Stands in for www/pkg/semcot.js (what wasm-bindgen makes) where a test wants what a real device will not
+// give on demand. It answers by rote, at a steady pace, and fails when the question says so.
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const failure = (code, message) => Object.assign(new Error(message), { code });
+
+export default async function init() {}
+
+export class Sha256Stream {
+  update() {}
+  hex() {
+    return "fake";
+  }
+}
+
+export function manifestFiles(text) {
+  const { files } = JSON.parse(text);
+  return [files.target, files.generator].map(({ path, bytes }) => ({ path, bytes, sha256: "fake" }));
+}
+
+export function memoryBytes() {
+  return 1 << 20;
+}
+
+export function problems(family, split, seed) {
+  const [a, b] = [seed % 10, (seed >> 4) % 10];
+  return [{ query: `Ann has ${a} pears and finds ${b} more. How many pears does Ann have? (${split})`, reasoning: "", condensed_reasoning: "", answer: String(a + b), family, steps: 1 }];
+}
+
+export class Engine {
+  static async load(_manifest, target, generator, onProgress) {
+    const bytes = target.byteLength + generator.byteLength;
+    for (const phase of ["upload", "compile"]) {
+      await pause(20);
+      if (!onProgress(phase, bytes)) throw failure("aborted", "Aborted.");
+    }
+    return new Engine();
+  }
+
+  free() {}
+
+  info() {
+    return {
+      name: "fake", license: "MIT OR Apache-2.0", implicit_tokens: 4, tokens_per_submit: 16, read_back_ms: 2.4,
+      adapter: { name: "rote", software: true },
+      models: [{ parameters: 146000, bytes: 160000 }, { parameters: 90000, bytes: 100000 }],
+      accuracy: ["arithmetic", "coin"].flatMap((family) => [["implicit", 0.985], ["explicit", 1], ["direct", 0.16]].map(([mode, strict]) => ({ family, mode, n: 1000, strict }))),
+    };
+  }
+
+  async ask(question, { mode }, onPiece) {
+    if (question.includes("LOSE")) throw failure("device-lost", "The device was lost: destroyed.");
+    if (question.length > 2000) throw failure("bad-input", "The question has 900 tokens; with the answer the context holds 256.");
+    const start = performance.now();
+    const answer = "9";
+    const written = { implicit: [answer], direct: [answer], explicit: ["12 - 5 = 7", " ; ", "7 + 2 = 9", "<answer>", answer] }[mode];
+    if (mode === "implicit") {
+      await pause(8);
+      onPiece({ kind: "implicit_tokens", count: 4 });
+    }
+    for (const text of written) {
+      await pause(mode === "explicit" ? 40 : 15);
+      if (!onPiece({ kind: "text", text, tokens: 2 })) throw failure("aborted", "Aborted.");
+    }
+    const tokens = 2 * written.length;
+    return {
+      mode, text: written.join(""), answer, token_ids: [], tokens, target_passes: tokens, generator_passes: mode === "implicit" ? 1 : 0,
+      submits: 2, read_backs: 1, bytes_read_back: 64, dispatches: 100,
+      ms: { generator: 1, prefill: 2, decode: 3, total: performance.now() - start },
+    };
+  }
+}

@@ -1,0 +1,96 @@
+// One server and one browser for a file of page tests, and what they do again and again.
+
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { launchChromium } from "../../scripts/browsers.mjs";
+import { startServer } from "../../scripts/serve.mjs";
+
+const FAKE_ENGINE = readFileSync(fileURLToPath(new URL("./fake-engine.js", import.meta.url)), "utf8");
+
+/** A manifest with the fields that the page's modules read themselves. */
+const FAKE_MANIFEST = JSON.stringify({
+  files: { target: { path: "target.gguf", bytes: 3000 }, generator: { path: "generator.gguf", bytes: 2000 } },
+});
+
+/**
+ * @typedef {object} OpenOptions
+ * @property {boolean} [fake] the fake engine and a fake model folder in place of the real ones
+ * @property {import("playwright-core").ViewportSize} [viewport]
+ * @property {"light" | "dark"} [colorScheme]
+ * @property {string} [query] after the page's address
+ * @property {(page: import("playwright-core").Page) => Promise<void>} [prepare] before the page is opened
+ */
+
+/**
+ * @param {{ webGpu?: boolean }} [options]
+ */
+export async function startHarness(options = {}) {
+  const [server, browser] = await Promise.all([startServer({ port: 0 }), launchChromium(options)]);
+  return {
+    url: server.url,
+    /** @param {OpenOptions} [options] */
+    async open({ fake = false, viewport = { width: 1280, height: 800 }, colorScheme = "light", query = "", prepare } = {}) {
+      const context = await browser.newContext({ viewport, colorScheme });
+      const page = await context.newPage();
+      /** @type {string[]} */
+      const consoleErrors = [];
+      page.on("console", (message) => message.type() === "error" && consoleErrors.push(message.text()));
+      page.on("pageerror", (error) => consoleErrors.push(String(error)));
+      if (fake) await routeFakes(page);
+      await prepare?.(page);
+      await page.goto(server.url + query);
+      return { page, consoleErrors, close: () => context.close() };
+    },
+    async stop() {
+      await browser.close();
+      await server.close();
+    },
+  };
+}
+
+/** @param {import("playwright-core").Page} page */
+async function routeFakes(page) {
+  await page.route("**/www/pkg/semcot.js", (route) => route.fulfill({ body: FAKE_ENGINE, contentType: "text/javascript" }));
+  await page.route("**/models/mini/semcot.json", (route) => route.fulfill({ body: FAKE_MANIFEST, contentType: "application/json" }));
+  await page.route("**/models/mini/target.gguf", (route) => route.fulfill({ body: Buffer.alloc(3000) }));
+  await page.route("**/models/mini/generator.gguf", (route) => route.fulfill({ body: Buffer.alloc(2000) }));
+}
+
+/**
+ * Waits until the engine is loaded and the page can be asked.
+ * @param {import("playwright-core").Page} page
+ */
+export async function untilReady(page) {
+  await page.locator("#ask-button:enabled").waitFor({ timeout: 60_000 });
+}
+
+/**
+ * Asks a question and waits until all lanes have answered.
+ * @param {import("playwright-core").Page} page
+ * @param {string} [question] what stands in the box already unless told
+ */
+export async function ask(page, question) {
+  if (question !== undefined) await page.fill("#question", question);
+  await page.click("#ask-button");
+  await page.locator("#headline-text.result").waitFor({ timeout: 60_000 });
+}
+
+/**
+ * What a lane shows.
+ * @param {import("playwright-core").Page} page
+ * @param {"implicit" | "explicit" | "direct"} mode
+ */
+export async function readLane(page, mode) {
+  const lane = page.locator(`#lane-${mode}`);
+  const text = async (/** @type {string} */ selector) => (await lane.locator(selector).textContent())?.trim() ?? "";
+  return {
+    answer: await text(".answer-value"),
+    verdict: await text(".verdict"),
+    time: await text(".time-value"),
+    reasoning: await text(".stream"),
+    tokens: Number(await text("[data-count=tokens]")),
+    targetPasses: Number(await text("[data-count=targetPasses]")),
+    generatorPasses: Number(await text("[data-count=generatorPasses]")),
+    vectors: await lane.locator(".cell.arrived").count(),
+  };
+}

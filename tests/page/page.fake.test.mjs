@@ -1,0 +1,134 @@
+// The page with an engine that answers by rote: what a real device will not do on demand, or not at
+// a known pace.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { ask, readLane, startHarness, untilReady } from "./harness.mjs";
+
+/** @type {Awaited<ReturnType<typeof startHarness>>} */ let harness;
+before(async () => (harness = await startHarness()));
+after(() => harness.stop());
+
+test("the_headline_says_how_much_sooner_and_whether_both_are_right", async () => {
+  const { page, consoleErrors, close } = await harness.open({ fake: true });
+  await untilReady(page);
+  await ask(page);
+  assert.match((await page.textContent("#headline-text")) ?? "", /^Implicit answered \d+(\.\d)?× sooner, and both are right\.$/);
+  assert.equal((await readLane(page, "explicit")).reasoning, "12 - 5 = 7 ; 7 + 2 = 9");
+  assert.equal((await readLane(page, "implicit")).vectors, 4);
+  assert.deepEqual(consoleErrors, []);
+  await close();
+});
+
+test("a_question_of_ones_own_is_compared_but_not_judged", async () => {
+  const { page, close } = await harness.open({ fake: true });
+  await untilReady(page);
+  await ask(page, "How many are five and four?");
+  assert.match((await page.textContent("#headline-text")) ?? "", /sooner, and both say 9\.$/);
+  assert.equal((await readLane(page, "implicit")).verdict, "");
+  await close();
+});
+
+test("a_wrong_answer_is_shown_as_wrong_with_the_right_one", async () => {
+  const { page, close } = await harness.open({ fake: true });
+  await untilReady(page);
+  await page.click("text=Balloons");
+  await ask(page);
+  assert.equal((await readLane(page, "implicit")).verdict, "✗ it is 18");
+  assert.match((await page.textContent("#headline-text")) ?? "", /but both are wrong\.$/);
+  await close();
+});
+
+test("escape_stops_a_run_and_the_next_one_works", async () => {
+  const { page, close } = await harness.open({ fake: true });
+  await untilReady(page);
+  await page.click("#ask-button");
+  await page.locator("#lane-explicit[data-status=running]").waitFor();
+  await page.keyboard.press("Escape");
+  await page.locator("#ask-button:enabled").waitFor();
+  assert.equal(await page.textContent("#headline-text"), "Stopped.");
+  assert.equal(await page.isVisible("#trouble"), false);
+  await ask(page);
+  assert.equal((await readLane(page, "direct")).answer, "9");
+  await close();
+});
+
+test("a_lost_device_is_explained_and_the_engine_can_be_loaded_again", async () => {
+  const { page, close } = await harness.open({ fake: true });
+  await untilReady(page);
+  await page.fill("#question", "LOSE the device");
+  await page.click("#ask-button");
+  await page.locator("#trouble:visible").waitFor();
+  assert.equal(await page.getAttribute("#trouble", "data-code"), "device-lost");
+  assert.equal(await page.inputValue("#question"), "LOSE the device", "the question is kept");
+  await page.click("#trouble-reload");
+  await untilReady(page);
+  assert.equal(await page.isVisible("#trouble"), false);
+  await ask(page, "Five and four?");
+  await close();
+});
+
+test("a_worker_without_webgpu_leaves_the_engine_to_the_page", async () => {
+  const { page, close } = await harness.open({
+    fake: true,
+    prepare: (page) =>
+      page.route("**/www/worker.js", async (route) => {
+        const body = await (await route.fetch()).text();
+        await route.fulfill({ body: `Object.defineProperty(navigator, "gpu", { value: undefined });\n${body}`, contentType: "text/javascript" });
+      }),
+  });
+  await untilReady(page);
+  await ask(page);
+  assert.equal((await readLane(page, "implicit")).answer, "9");
+  assert.equal(page.workers().length, 0);
+  await close();
+});
+
+test("everything_can_be_done_by_keyboard", async () => {
+  const { page, close } = await harness.open({ fake: true });
+  await untilReady(page);
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement?.className), "skip");
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "question");
+  await page.keyboard.press("Enter");
+  await page.locator("#headline-text.result").waitFor();
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "ask-button");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Space");
+  await page.waitForFunction(() => /heldout/.test(/** @type {HTMLTextAreaElement} */ (document.querySelector("#question")).value));
+  await close();
+});
+
+test("answers_are_announced_once_each", async () => {
+  const { page, close } = await harness.open({ fake: true });
+  await untilReady(page);
+  await ask(page);
+  assert.match((await page.textContent("#announcer")) ?? "", /^Implicit: 9, right, .*\. Written: 9, right, .*\. Direct: 9, right, /);
+  await close();
+});
+
+for (const width of [360, 768, 1280]) {
+  test(`nothing_is_cut_off_or_scrolls_sideways_at_${width}_pixels`, async () => {
+    const { page, close } = await harness.open({ fake: true, viewport: { width, height: 740 } });
+    await untilReady(page);
+    await ask(page, "W".repeat(400));
+    await page.click("#repeat-button");
+    await page.locator("#repeat-result:visible").waitFor();
+    const [content, shown] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    assert.ok(content <= shown, `${content} wide in ${shown}`);
+    await close();
+  });
+}
+
+test("nothing_moves_between_loading_and_the_answer", async () => {
+  const { page, close } = await harness.open({ fake: true });
+  const top = () => page.evaluate(() => document.querySelector(".lanes")?.getBoundingClientRect().top);
+  const loading = await top();
+  await untilReady(page);
+  const ready = await top();
+  await ask(page);
+  assert.deepEqual([ready, await top()], [loading, loading]);
+  await close();
+});

@@ -1,0 +1,255 @@
+// @ts-check
+// The engine in this thread: loads the wasm and a model, answers one question after another.
+// `worker.js` offers it across a worker's boundary and `semcot.js` falls back on it in the page; both
+// have the same methods through it, and neither knows the wasm.
+
+import { download, downloadText } from "./download.js";
+import { SemCoTError, throwIfAborted } from "./errors.js";
+
+/** @typedef {import("./pkg/semcot.js")} Wasm */
+/** @typedef {import("./semcot.js").Answer} Answer */
+/** @typedef {import("./semcot.js").AskOptions} AskOptions */
+/** @typedef {import("./semcot.js").BenchOptions} BenchOptions */
+/** @typedef {import("./semcot.js").Info} Info */
+/** @typedef {import("./semcot.js").Piece} Piece */
+/** @typedef {import("./semcot.js").Problem} Problem */
+/** @typedef {import("./semcot.js").ProblemOptions} ProblemOptions */
+/** @typedef {import("./semcot.js").Progress} Progress */
+
+/** The methods that cross a worker's boundary. Their last argument is what a [`Call`] brings. */
+export const METHODS = /** @type {const} */ (["hasWebGpu", "load", "ask", "bench", "problems", "wasmMemoryBytes", "dispose"]);
+
+/**
+ * One call of a method: how to stop it and where its news go.
+ * @template [E=unknown]
+ * @typedef {object} Call
+ * @property {AbortSignal} signal
+ * @property {(event: E) => void} emit
+ */
+
+/** @type {Promise<Wasm> | undefined} */
+let wasmPromise;
+
+/** The wasm module, started once. */
+function startWasm() {
+  wasmPromise ??= (async () => {
+    try {
+      const wasm = await import("./pkg/semcot.js");
+      await wasm.default();
+      return wasm;
+    } catch (error) {
+      wasmPromise = undefined;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new SemCoTError("network", `The engine's wasm could not be loaded from www/pkg (${reason}). Has it been built? npm run build`);
+    }
+  })();
+  return wasmPromise;
+}
+
+/** A model on this thread's graphics device. */
+export class LocalEngine {
+  /** @type {InstanceType<Wasm["Engine"]> | null} */
+  #engine = null;
+  /** The end of the line of runs: each waits for the one before. */
+  #line = Promise.resolve();
+  #disposal = new AbortController();
+
+  /** Whether WebGPU can be used from this thread. */
+  async hasWebGpu() {
+    return (await adapter()) !== null;
+  }
+
+  /**
+   * Loads a model folder, or a single GGUF file.
+   * @param {string} url absolute
+   * @param {Call<Progress>} call
+   * @returns {Promise<Info>}
+   */
+  async load(url, { signal, emit }) {
+    await requireWebGpu();
+    const wasm = await startWasm();
+    throwIfAborted(signal);
+    const { manifest, files } = await filesOf(url, signal);
+
+    const knownBytes = files.reduce((sum, file) => sum + (file.bytes ?? 0), 0);
+    const started = performance.now();
+    /** @type {import("./download.js").ByteSource[]} */
+    const sources = [];
+    let before = 0;
+    let totalBytes = knownBytes;
+    for (const file of files) {
+      const onBytes = (/** @type {number} */ bytes, /** @type {number | null} */ total) => {
+        totalBytes = knownBytes || (total ?? 0);
+        emit({ phase: "download", loadedBytes: before + bytes, totalBytes, cached: false });
+      };
+      const source = await download(file.url, () => new wasm.Sha256Stream(), { ...file, signal, onBytes });
+      before += source.byteLength;
+      sources.push(source);
+    }
+    const cached = files.every((file) => cameFromCache(file.url, started));
+    const report = (/** @type {Progress["phase"]} */ phase, loadedBytes = before) =>
+      emit({ phase, loadedBytes, totalBytes: before, cached });
+    report("verify");
+
+    const onProgress = (/** @type {Progress["phase"]} */ phase, /** @type {number} */ bytes) => {
+      report(phase, bytes);
+      return !signal.aborted;
+    };
+    try {
+      this.#engine = manifest === null
+        ? await wasm.Engine.loadSingle(sources[0], onProgress)
+        : await wasm.Engine.load(manifest, sources[0], sources[1], onProgress);
+    } catch (error) {
+      throwIfAborted(signal);
+      throw SemCoTError.from(error);
+    }
+    report("ready");
+    return camelCase(this.#engine.info());
+  }
+
+  /**
+   * Answers a question; pieces are emitted as they come. Runs wait for one another.
+   * @param {string} question
+   * @param {AskOptions} options
+   * @param {Call<Piece>} call
+   * @returns {Promise<Answer>}
+   */
+  ask(question, { mode = "implicit", implicitTokens, maxTokens, tokensPerSubmit }, { signal, emit }) {
+    return this.#inLine(signal, async (engine, stop) => {
+      const onPiece = (/** @type {Record<string, unknown>} */ piece) => {
+        if (!stop.aborted) emit(camelCase(piece));
+        return !stop.aborted;
+      };
+      return camelCase(await engine.ask(question, { mode, implicitTokens, maxTokens, tokensPerSubmit }, onPiece));
+    });
+  }
+
+  /**
+   * Times prefill and decode of every model that is loaded.
+   * @param {BenchOptions} options
+   * @param {Call} call
+   */
+  bench(options, { signal }) {
+    return this.#inLine(signal, async (engine) => camelCase(await engine.bench(options)));
+  }
+
+  /**
+   * Word problems with their truth.
+   * @param {ProblemOptions} options
+   * @returns {Promise<Problem[]>}
+   */
+  async problems({ family = "arithmetic", split = "heldout", seed, count = 1 }) {
+    const wasm = await startWasm();
+    try {
+      return camelCase(wasm.problems(family, split, seed, count));
+    } catch (error) {
+      throw SemCoTError.from(error);
+    }
+  }
+
+  /** Bytes of the wasm's linear memory, which only grows: its size is its high-water mark. */
+  async wasmMemoryBytes() {
+    return (await startWasm()).memoryBytes();
+  }
+
+  /** Stops what runs and gives everything back. */
+  async dispose() {
+    this.#disposal.abort();
+    await this.#line;
+    this.#engine?.free();
+    this.#engine = null;
+  }
+
+  /**
+   * Runs after all that was asked before, and not at all when aborted by then.
+   * @template T
+   * @param {AbortSignal} signal
+   * @param {(engine: InstanceType<Wasm["Engine"]>, stop: AbortSignal) => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  #inLine(signal, work) {
+    const stop = AbortSignal.any([signal, this.#disposal.signal]);
+    const result = this.#line.then(async () => {
+      throwIfAborted(stop);
+      if (!this.#engine) throw new SemCoTError("bad-input", "No model is loaded: call SemCoT.load first.");
+      try {
+        const value = await work(this.#engine, stop);
+        throwIfAborted(stop);
+        return value;
+      } catch (error) {
+        throwIfAborted(stop);
+        throw SemCoTError.from(error);
+      }
+    });
+    this.#line = result.then(() => {}, () => {});
+    return result;
+  }
+}
+
+/** @returns {Promise<GPUAdapter | null>} */
+async function adapter() {
+  return (await navigator.gpu?.requestAdapter().catch(() => null)) ?? null;
+}
+
+async function requireWebGpu() {
+  if (!navigator.gpu) {
+    const reason = globalThis.isSecureContext ? "This browser has no WebGPU" : "WebGPU is only offered over HTTPS or on localhost";
+    throw new SemCoTError("no-webgpu", `${reason}.`);
+  }
+  if (!(await adapter())) throw new SemCoTError("no-webgpu", "The browser has WebGPU but found no graphics adapter to run it on.");
+}
+
+/**
+ * @typedef {{ url: string, name: string, bytes?: number, sha256?: string }} ModelFile
+ */
+
+/**
+ * What has to be fetched for a model: a folder's files by its semcot.json, or the one GGUF.
+ * @param {string} url
+ * @param {AbortSignal} signal
+ * @returns {Promise<{ manifest: string | null, files: ModelFile[] }>}
+ */
+async function filesOf(url, signal) {
+  if (new URL(url).pathname.endsWith(".gguf")) return { manifest: null, files: [{ url, name: nameOf(url) }] };
+  const folder = new URL(url.endsWith("/") ? url : `${url}/`);
+  const manifest = await downloadText(new URL("semcot.json", folder).href, signal);
+  const wasm = await startWasm();
+  try {
+    const listed = /** @type {{ path: string, bytes: number, sha256: string }[]} */ (wasm.manifestFiles(manifest));
+    const files = listed.map((file) => ({ ...file, name: file.path, url: new URL(file.path, folder).href }));
+    return { manifest, files };
+  } catch (error) {
+    throw SemCoTError.from(error);
+  }
+}
+
+/** @param {string} url */
+function nameOf(url) {
+  return new URL(url).pathname.split("/").at(-1) ?? url;
+}
+
+/**
+ * Whether the browser had the body of a file already, by its own record of the request.
+ * @param {string} url
+ * @param {number} since
+ */
+function cameFromCache(url, since) {
+  const entries = /** @type {PerformanceResourceTiming[]} */ (performance.getEntriesByName(url, "resource"));
+  const latest = entries.filter((entry) => entry.startTime >= since).at(-1);
+  return latest !== undefined && latest.encodedBodySize > 0 && latest.transferSize < latest.encodedBodySize;
+}
+
+/**
+ * The same data with names as JavaScript writes them; the engine's own are snake_case, as in its JSON.
+ * @param {any} value
+ * @returns {any}
+ */
+function camelCase(value) {
+  if (Array.isArray(value)) return value.map(camelCase);
+  if (value === null || typeof value !== "object" || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  const named = Object.entries(value).map(([name, field]) => [
+    name.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase()),
+    camelCase(field),
+  ]);
+  return Object.fromEntries(named);
+}

@@ -1,0 +1,162 @@
+// @ts-check
+// The page: what a visitor does changes the state, and the views show the state.
+
+import { find } from "./dom.js";
+import { SemCoTError } from "./errors.js";
+import { MODES, SemCoT } from "./semcot.js";
+import { emptyLanes, initialState } from "./state.js";
+import { strings } from "./strings/en.js";
+import { showFacts } from "./views/facts.js";
+import { showHeadline } from "./views/headline.js";
+import { showLanes } from "./views/lanes.js";
+import { showLoading } from "./views/loading.js";
+import { familiesOf, showQuestion } from "./views/question.js";
+import { showRepeat } from "./views/repeat.js";
+import { showTrouble } from "./views/trouble.js";
+
+/** Rounds of the measured comparison: enough for a median, soon enough to wait for. */
+const REPEATS = 7;
+/** Failures after which the engine is of no more use; after the others it goes on. */
+const FATAL = ["device-lost", "out-of-memory", "internal"];
+
+const main = find("#main", HTMLElement);
+const form = find("#ask", HTMLFormElement);
+const question = find("#question", HTMLTextAreaElement);
+const family = find("#family", HTMLSelectElement);
+
+const state = initialState();
+/** Stops what runs now. */
+let current = new AbortController();
+const views = [showTrouble, showLoading, showQuestion, showHeadline, showLanes, showRepeat, showFacts];
+
+/** @param {Partial<import("./state.js").State>} [change] */
+function update(change = {}) {
+  Object.assign(state, change);
+  for (const show of views) show(state);
+}
+
+/** Loads the model that the page (or `?model=`) names. */
+async function load() {
+  const old = state.engine;
+  update({ engine: null, trouble: null, progress: null, busy: null });
+  await old?.dispose();
+  const model = new URLSearchParams(location.search).get("model") ?? main.dataset.model ?? "";
+  try {
+    const engine = await SemCoT.load(model, { onProgress: (progress) => update({ progress }) });
+    update({ engine, progress: null });
+  } catch (error) {
+    update({ trouble: SemCoTError.from(error), progress: null });
+  }
+}
+
+/**
+ * Does something that takes the engine, until it ends or is stopped, and shows what went wrong.
+ * @param {"ask" | "repeat"} busy
+ * @param {(engine: SemCoT, signal: AbortSignal) => Promise<void>} work
+ */
+async function withEngine(busy, work) {
+  const { engine } = state;
+  if (engine === null || state.busy !== null) return;
+  current = new AbortController();
+  update({ busy, trouble: null, stopped: false });
+  try {
+    await work(engine, current.signal);
+    update({ busy: null, repeatProgress: null });
+  } catch (caught) {
+    const error = SemCoTError.from(caught);
+    for (const mode of MODES) if (state.lanes[mode].status !== "done") state.lanes[mode].status = "idle";
+    update({ busy: null, repeatProgress: null, stopped: error.code === "aborted" });
+    if (error.code === "aborted") return;
+    if (FATAL.includes(error.code)) {
+      state.engine = null;
+      engine.dispose();
+    }
+    update({ trouble: error });
+    find("#trouble", HTMLElement).focus();
+  }
+}
+
+/** Asks the question in the box, lane after lane. */
+async function ask() {
+  const asked = question.value.trim();
+  if (asked === "") return update({ trouble: new SemCoTError("bad-input", strings.trouble.empty) });
+  await withEngine("ask", async (engine, signal) => {
+    const lanes = emptyLanes();
+    for (const mode of MODES) lanes[mode].status = "waiting";
+    update({ asked, lanes, comparison: null });
+    for (const mode of MODES) {
+      const lane = lanes[mode];
+      lane.status = "running";
+      update();
+      const run = engine.ask(asked, { mode, signal });
+      for await (const piece of run) {
+        if (piece.kind === "text") lane.text += piece.text;
+        else lane.vectors = piece.count;
+        update();
+      }
+      lane.answer = await run;
+      lane.status = "done";
+      update();
+    }
+  });
+}
+
+/** Measures the question in the box by interleaved runs. */
+async function repeat() {
+  const asked = question.value.trim();
+  if (asked !== state.asked || MODES.some((mode) => state.lanes[mode].answer === null)) await ask();
+  if (state.trouble !== null || state.stopped || state.asked !== asked) return;
+  await withEngine("repeat", async (engine, signal) => {
+    const onRun = (/** @type {number} */ done, /** @type {number} */ total) => update({ repeatProgress: { done, total } });
+    const comparison = await engine.compare(asked, { repeats: REPEATS, signal, onRun });
+    update({ comparison });
+  });
+}
+
+/** Puts a problem that nobody trained on into the box, with its answer kept. */
+async function newProblem() {
+  if (state.engine === null) return;
+  const [seed] = crypto.getRandomValues(new Uint32Array(1));
+  const chosen = family.value || familiesOf(state.engine.info)[0];
+  try {
+    const [problem] = await state.engine.problems({ family: chosen, seed });
+    setQuestion(problem.query, problem.answer);
+  } catch (error) {
+    update({ trouble: SemCoTError.from(error) });
+  }
+}
+
+/**
+ * @param {string} text
+ * @param {string} truth
+ */
+function setQuestion(text, truth) {
+  question.value = text;
+  update({ known: { text: text.trim(), truth }, trouble: state.engine ? null : state.trouble });
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  ask();
+});
+question.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  ask();
+});
+question.addEventListener("input", () => update());
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && state.busy !== null) current.abort();
+});
+find("#stop-button", HTMLButtonElement).addEventListener("click", () => current.abort());
+find("#new-problem", HTMLButtonElement).addEventListener("click", newProblem);
+find("#repeat-button", HTMLButtonElement).addEventListener("click", repeat);
+find("#trouble-reload", HTMLButtonElement).addEventListener("click", load);
+find("#examples", HTMLElement).addEventListener("click", (event) => {
+  const { question: text, answer } = event.target instanceof HTMLButtonElement ? event.target.dataset : {};
+  if (text && answer) setQuestion(text, answer);
+});
+
+const { question: firstText = "", answer: firstAnswer = "" } = find("#examples button", HTMLButtonElement).dataset;
+setQuestion(firstText, firstAnswer);
+load();

@@ -1,0 +1,314 @@
+// @ts-check
+// The JavaScript interface: load a pair, ask it, compare its ways of answering. Everything here is
+// typed by JSDoc; the page uses nothing else.
+//
+//   const engine = await SemCoT.load("models/mini/", { onProgress: console.log });
+//   const run = engine.ask("Mia has 3 apples and gets 4 more. How many apples does she have?", { mode: "explicit" });
+//   for await (const piece of run) show(piece);
+//   const { answer, ms } = await run;
+//   await engine.dispose();
+
+import { SemCoTError } from "./errors.js";
+import { openHost } from "./hosts.js";
+import { spread } from "./statistics.js";
+
+export { SemCoTError };
+
+/**
+ * How to answer: with implicit tokens from the generator, by writing the reasoning, or at once.
+ * @typedef {"implicit" | "explicit" | "direct"} Mode
+ */
+
+/** The modes in the order that they are shown and run. */
+export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "direct"]);
+
+/**
+ * @typedef {object} Progress over all files of the model together
+ * @property {"download" | "verify" | "upload" | "compile" | "ready"} phase
+ * @property {number} loadedBytes
+ * @property {number} totalBytes 0 while unknown
+ * @property {boolean} cached whether the browser had the files already; known when they are there
+ */
+
+/**
+ * @typedef {object} LoadOptions
+ * @property {AbortSignal} [signal]
+ * @property {(progress: Progress) => void} [onProgress]
+ */
+
+/**
+ * @typedef {object} AskOptions
+ * @property {Mode} [mode] `implicit` unless told
+ * @property {number} [implicitTokens] how many implicit tokens; as trained unless told
+ * @property {number} [maxTokens] most tokens written; the model folder's own limit unless told
+ * @property {number} [tokensPerSubmit] tokens decoded for each wait for the device, K; by the device unless told
+ * @property {AbortSignal} [signal]
+ */
+
+/**
+ * What arrives while a question is answered.
+ * @typedef {{ kind: "implicit_tokens", count: number } | { kind: "text", text: string, tokens: number }} Piece
+ */
+
+/**
+ * @typedef {object} Milliseconds
+ * @property {number | null} generator forward pass of the generator with the projection; null where not timed
+ * @property {number | null} prefill the target's pass over the prompt
+ * @property {number | null} decode all further passes of the target
+ * @property {number} total from the question to the last token, as a person waits
+ */
+
+/**
+ * @typedef {object} Answer
+ * @property {Mode} mode
+ * @property {string} text all that was written
+ * @property {string} answer the short answer in it
+ * @property {number[]} tokenIds
+ * @property {number} tokens written, the end token included
+ * @property {number} targetPasses
+ * @property {number} generatorPasses
+ * @property {number} submits
+ * @property {number} readBacks awaited read-backs
+ * @property {number} bytesReadBack
+ * @property {number} dispatches
+ * @property {Milliseconds} ms
+ */
+
+/**
+ * @typedef {object} CompareOptions
+ * @property {number} [repeats] measured runs of each mode; 5 unless told
+ * @property {readonly Mode[]} [modes] all three unless told
+ * @property {number} [implicitTokens]
+ * @property {number} [maxTokens]
+ * @property {AbortSignal} [signal]
+ * @property {(done: number, total: number) => void} [onRun] after every run, the warm-up included
+ */
+
+/**
+ * @typedef {object} ModeComparison
+ * @property {Answer} answer of the last run
+ * @property {import("./statistics.js").Spread} ms time to answer, `ms.total`
+ */
+
+/**
+ * @typedef {object} Comparison
+ * @property {string} question
+ * @property {number} repeats
+ * @property {number} warmUpRuns runs of each mode before, not counted
+ * @property {Partial<Record<Mode, ModeComparison>>} modes
+ * @property {import("./statistics.js").Spread | null} speedup explicit ÷ implicit, round by round; null unless both ran
+ */
+
+/**
+ * @typedef {object} BenchOptions
+ * @property {number} [promptTokens]
+ * @property {number} [decodeTokens]
+ * @property {number} [repeats]
+ */
+
+/**
+ * @typedef {object} ProblemOptions
+ * @property {string} [family] `arithmetic` or `coin`
+ * @property {"train" | "validation" | "heldout"} [split] `heldout` unless told: never trained on
+ * @property {number} seed 0 … 2³²−1: the same seed gives the same problems everywhere
+ * @property {number} [count] 1 unless told
+ */
+
+/**
+ * @typedef {object} Problem
+ * @property {string} query
+ * @property {string} reasoning
+ * @property {string} condensedReasoning
+ * @property {string} answer
+ * @property {string} family
+ * @property {number} steps
+ */
+
+/**
+ * The engine, the device it runs on and the model that is loaded.
+ * @typedef {Record<string, any>} Info
+ */
+
+/**
+ * A question being answered: iterate it for the pieces, await it for the answer, or both. Iterating
+ * begins with the first piece whenever it is started.
+ * @implements {AsyncIterable<Piece>}
+ * @implements {PromiseLike<Answer>}
+ */
+export class Run {
+  /** @type {Piece[]} */
+  #pieces = [];
+  /** Iterators that wait for the next piece or the end. @type {(() => void)[]} */
+  #waiting = [];
+  #ended = false;
+  /** @type {Promise<Answer>} */
+  #result;
+
+  /** @param {(onPiece: (piece: Piece) => void) => Promise<Answer>} start */
+  constructor(start) {
+    this.#result = start((piece) => {
+      this.#pieces.push(piece);
+      this.#wake();
+    });
+    const end = () => {
+      this.#ended = true;
+      this.#wake();
+    };
+    // Also keeps the rejection of a run that is only iterated from being reported as unhandled.
+    this.#result.then(end, end);
+  }
+
+  async *[Symbol.asyncIterator]() {
+    for (let next = 0; ; next++) {
+      while (next >= this.#pieces.length && !this.#ended) {
+        await new Promise((/** @type {(value: void) => void} */ resolve) => this.#waiting.push(resolve));
+      }
+      if (next >= this.#pieces.length) break;
+      yield this.#pieces[next];
+    }
+    await this.#result;
+  }
+
+  /**
+   * @template [T=Answer], [F=never]
+   * @param {((answer: Answer) => T | PromiseLike<T>) | null} [onFulfilled]
+   * @param {((error: any) => F | PromiseLike<F>) | null} [onRejected]
+   * @returns {Promise<T | F>}
+   */
+  then(onFulfilled, onRejected) {
+    return this.#result.then(onFulfilled, onRejected);
+  }
+
+  /**
+   * @template [F=never]
+   * @param {((error: any) => F | PromiseLike<F>) | null} [onRejected]
+   * @returns {Promise<Answer | F>}
+   */
+  catch(onRejected) {
+    return this.#result.catch(onRejected);
+  }
+
+  /** @param {(() => void) | null} [onFinally] */
+  finally(onFinally) {
+    return this.#result.finally(onFinally);
+  }
+
+  #wake() {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+}
+
+/** A loaded model. */
+export class SemCoT {
+  /** @type {import("./hosts.js").Host} */
+  #host;
+  /**
+   * What is loaded and what it runs on.
+   * @readonly @type {Info}
+   */
+  info;
+
+  /**
+   * Use [`SemCoT.load`].
+   * @param {import("./hosts.js").Host} host
+   * @param {Info} info
+   */
+  constructor(host, info) {
+    this.#host = host;
+    this.info = info;
+  }
+
+  /**
+   * Loads a model folder (one with a semcot.json), or a single GGUF file for `bench`.
+   * @param {string | URL} url relative to the page
+   * @param {LoadOptions} [options]
+   * @returns {Promise<SemCoT>}
+   */
+  static async load(url, { signal, onProgress } = {}) {
+    const host = await openHost(signal);
+    try {
+      const absolute = new URL(url, document.baseURI).href;
+      const info = await host.call("load", [absolute], { signal, onEvent: onProgress });
+      return new SemCoT(host, info);
+    } catch (error) {
+      host.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Answers a question. Several runs queue in order.
+   * @param {string} question
+   * @param {AskOptions} [options]
+   * @returns {Run}
+   */
+  ask(question, { signal, ...options } = {}) {
+    return new Run((onEvent) => this.#host.call("ask", [question, options], { signal, onEvent }));
+  }
+
+  /**
+   * Times the modes on one question: one warm-up run of each that is not counted, then rounds in which
+   * the modes take turns in going first, so that a slow moment of the machine meets all alike.
+   * @param {string} question
+   * @param {CompareOptions} [options]
+   * @returns {Promise<Comparison>}
+   */
+  async compare(question, { repeats = 5, modes = MODES, onRun, ...options } = {}) {
+    if (!Number.isInteger(repeats) || repeats < 1) throw new SemCoTError("bad-input", `repeats is ${repeats}: a whole number from 1 on.`);
+    const total = modes.length * (repeats + 1);
+    let done = 0;
+    const runOf = async (/** @type {Mode} */ mode) => {
+      const answer = await this.ask(question, { ...options, mode });
+      onRun?.(++done, total);
+      return answer;
+    };
+    for (const mode of modes) await runOf(mode);
+
+    /** @type {Map<Mode, Answer[]>} */
+    const answers = new Map(modes.map((mode) => [mode, []]));
+    for (let round = 0; round < repeats; round++) {
+      const first = round % modes.length;
+      for (const mode of [...modes.slice(first), ...modes.slice(0, first)]) answers.get(mode)?.push(await runOf(mode));
+    }
+
+    /** @type {Comparison["modes"]} */
+    const compared = {};
+    for (const [mode, runs] of answers) {
+      compared[mode] = { answer: runs[runs.length - 1], ms: spread(runs.map((run) => run.ms.total)) };
+    }
+    const { implicit, explicit } = compared;
+    const speedup = implicit && explicit ? spread(explicit.ms.values.map((ms, round) => ms / implicit.ms.values[round])) : null;
+    return { question, repeats, warmUpRuns: 1, modes: compared, speedup };
+  }
+
+  /**
+   * Times prefill and decode of every loaded model, and counts dispatches, submits and bytes read back.
+   * @param {BenchOptions & { signal?: AbortSignal }} [options]
+   * @returns {Promise<Record<string, any>>}
+   */
+  bench({ signal, ...options } = {}) {
+    return this.#host.call("bench", [options], { signal });
+  }
+
+  /**
+   * Word problems of a built-in family, with their truth.
+   * @param {ProblemOptions} options
+   * @returns {Promise<Problem[]>}
+   */
+  problems(options) {
+    return this.#host.call("problems", [options]);
+  }
+
+  /** @returns {Promise<number>} the wasm's linear memory in bytes: its high-water mark */
+  wasmMemoryBytes() {
+    return this.#host.call("wasmMemoryBytes", []);
+  }
+
+  /** Stops what runs and gives device memory, worker and wasm back. */
+  async dispose() {
+    await this.#host.call("dispose", []).catch(() => {});
+    this.#host.close();
+  }
+}

@@ -1,0 +1,75 @@
+// @ts-check
+// All that the page knows, as one object. Views are functions of it; `page.js` changes it.
+
+import { MODES } from "./semcot.js";
+
+/** @typedef {import("./semcot.js").Mode} Mode */
+
+/**
+ * @typedef {object} Lane
+ * @property {"idle" | "waiting" | "running" | "done"} status
+ * @property {number} vectors implicit tokens that have arrived
+ * @property {string} text written so far
+ * @property {import("./semcot.js").Answer | null} answer
+ */
+
+/**
+ * @typedef {object} State
+ * @property {import("./semcot.js").SemCoT | null} engine
+ * @property {import("./semcot.js").Progress | null} progress of loading; null once loaded
+ * @property {import("./errors.js").SemCoTError | null} trouble
+ * @property {{ text: string, truth: string } | null} known the last problem whose answer is known
+ * @property {string | null} asked the question that the lanes are about
+ * @property {"ask" | "repeat" | null} busy
+ * @property {boolean} stopped whether the last run was stopped by the visitor
+ * @property {Record<Mode, Lane>} lanes
+ * @property {{ done: number, total: number } | null} repeatProgress
+ * @property {import("./semcot.js").Comparison | null} comparison
+ */
+
+/** @returns {Lane} */
+export function emptyLane() {
+  return { status: "idle", vectors: 0, text: "", answer: null };
+}
+
+/** @returns {Record<Mode, Lane>} */
+export function emptyLanes() {
+  return /** @type {Record<Mode, Lane>} */ (Object.fromEntries(MODES.map((mode) => [mode, emptyLane()])));
+}
+
+/** @returns {State} */
+export function initialState() {
+  return {
+    engine: null,
+    progress: null,
+    trouble: null,
+    known: null,
+    asked: null,
+    busy: null,
+    stopped: false,
+    lanes: emptyLanes(),
+    repeatProgress: null,
+    comparison: null,
+  };
+}
+
+/**
+ * The true answer of a question, where it is known.
+ * @param {State} state
+ * @param {string | null} question
+ * @returns {string | null}
+ */
+export function truthOf({ known }, question) {
+  return known !== null && known.text === question?.trim() ? known.truth : null;
+}
+
+/**
+ * Whether an answer is right; null where the truth is not known.
+ * @param {State} state
+ * @param {string} answer
+ * @returns {boolean | null}
+ */
+export function isRight(state, answer) {
+  const truth = truthOf(state, state.asked);
+  return truth === null ? null : answer === truth;
+}

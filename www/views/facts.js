@@ -1,0 +1,73 @@
+// @ts-check
+// What the figures were measured on: the device, the model, and how often the model is right.
+
+import { copyOf, find, setText } from "../dom.js";
+import { strings } from "../strings/en.js";
+
+const facts = find("#facts", HTMLElement);
+const factsEmpty = find("#facts-empty", HTMLElement);
+const accuracy = find("#accuracy", HTMLElement);
+const accuracyEmpty = find("#accuracy-empty", HTMLElement);
+const accuracyRows = find("#accuracy-rows", HTMLElement);
+const ledeCount = find("#lede-count", HTMLElement);
+
+/** The engine whose facts stand on the page: they change only with it. @type {unknown} */
+let shown = null;
+
+/** @param {import("../state.js").State} state */
+export function showFacts({ engine }) {
+  if (engine === shown || engine === null) return;
+  shown = engine;
+  const { info } = engine;
+  setText(ledeCount, strings.number(info.implicitTokens));
+  const lines = factLines(info).filter(([, value]) => value !== null);
+  facts.replaceChildren(...lines.map(([name, value]) => {
+    const line = copyOf("#fact-template", HTMLElement);
+    setText(find("dt", HTMLElement, line), name);
+    setText(find("dd", HTMLElement, line), value ?? "");
+    return line;
+  }));
+  const rows = accuracyLines(info.accuracy ?? []);
+  accuracyRows.replaceChildren(...rows);
+  facts.hidden = false;
+  factsEmpty.hidden = true;
+  accuracy.hidden = rows.length === 0;
+  accuracyEmpty.hidden = rows.length > 0;
+}
+
+/**
+ * @param {import("../semcot.js").Info} info
+ * @returns {[string, string | null][]}
+ */
+function factLines(info) {
+  const words = strings.facts;
+  const { adapter = {}, models = [] } = info;
+  const size = (/** @type {any} */ model) => model && words.size(strings.number(model.parameters), strings.bytes(model.bytes));
+  return [
+    [words.adapter, adapter.software ? `${adapter.name} (${words.software})` : adapter.name],
+    [words.model, info.name],
+    [words.target, size(models[0])],
+    [words.generator, size(models[1])],
+    [words.implicitTokens, strings.number(info.implicitTokens)],
+    [words.tokensPerSubmit, words.tokensPerSubmitValue(info.tokensPerSubmit)],
+    [words.readBack, info.readBackMs == null ? null : strings.time(info.readBackMs)],
+    [words.license, info.license ?? null],
+  ];
+}
+
+/** @param {{ family: string, mode: string, n: number, strict: number }[]} measured */
+function accuracyLines(measured) {
+  const families = [...new Set(measured.map((entry) => entry.family))];
+  return families.map((family) => {
+    const row = copyOf("#accuracy-template", HTMLTableRowElement);
+    setText(find("th", HTMLElement, row), strings.families[family] ?? family);
+    const entries = measured.filter((entry) => entry.family === family);
+    for (const entry of entries) {
+      const cell = row.querySelector(`[data-cell="${entry.mode}"]`);
+      if (cell instanceof HTMLElement) setText(cell, strings.percent(entry.strict));
+    }
+    const counts = [...new Set(entries.map((entry) => strings.number(entry.n)))];
+    setText(find("[data-cell=n]", HTMLElement, row), counts.join(" / "));
+    return row;
+  });
+}
