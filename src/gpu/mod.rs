@@ -1,1 +1,23 @@
-//! gpu
+//! Everything that runs on a GPU: the adapter and its limits, buffers, kernels, the forward pass
+//! compiled to dispatches, and the decode loop with its read-backs. The same code natively and in
+//! the browser. What is computed is written in `model` (as steps) and in `shaders/` (as WGSL);
+//! nothing here knows about tokenizers, prompts or files' formats.
+
+mod buffers;
+mod clock;
+mod device;
+mod error;
+mod kernels;
+mod model;
+mod pair;
+mod program;
+mod read_back;
+mod timing;
+
+pub use buffers::Weight;
+pub use device::{Gpu, GpuOptions, Layout};
+pub use error::GpuError;
+pub use kernels::{BindingKind, KERNELS, Kernel, Parts, Reduce, assemble, kernel};
+pub use model::{GpuModel, GpuModelOptions};
+pub use pair::GpuPair;
+pub use read_back::ReadBack;

@@ -1,7 +1,7 @@
 //! How keys and values are kept between passes.
 
 /// The type of cached keys and values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum KvType {
     /// 32-bit floats.
     F32,

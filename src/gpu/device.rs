@@ -1,0 +1,157 @@
+//! The device: which adapter was chosen, what it offers, whether it still lives, and how kernels
+//! are laid out on it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use super::GpuError;
+use super::kernels::{PipelineKey, Reduce};
+
+/// How an adapter is chosen and used.
+#[derive(Clone, Debug, Default)]
+pub struct GpuOptions {
+    /// Only adapters whose name contains this, in any case (native only; browsers show one).
+    pub adapter_name: Option<String>,
+    /// How rows are reduced; absent: by the adapter's type.
+    pub reduce: Option<Reduce>,
+}
+
+/// How kernels are laid out on the adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// How the threads of a row add up.
+    pub reduce: Reduce,
+}
+
+/// A device and what this project knows about it.
+pub struct Gpu {
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    pub(super) pipelines: Mutex<HashMap<PipelineKey, wgpu::ComputePipeline>>,
+    info: wgpu::AdapterInfo,
+    limits: wgpu::Limits,
+    features: wgpu::Features,
+    layout: Layout,
+    lost: Arc<Mutex<Option<String>>>,
+}
+
+impl Gpu {
+    /// Chooses an adapter and opens a device with all its limits and the features used here.
+    pub async fn new(options: GpuOptions) -> Result<Self, GpuError> {
+        let instance =
+            wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+        let adapter = choose_adapter(&instance, &options).await?;
+        let info = adapter.get_info();
+        let features = adapter.features()
+            & (wgpu::Features::TIMESTAMP_QUERY
+                | wgpu::Features::SUBGROUP
+                | wgpu::Features::SHADER_F16);
+        let limits = adapter.limits();
+        let (device, queue) = adapter
+            .request_device(&wgpu::DeviceDescriptor {
+                label: Some("semcot"),
+                required_features: features,
+                required_limits: limits.clone(),
+                ..Default::default()
+            })
+            .await
+            .map_err(|error| GpuError::NoDevice {
+                adapter: info.name.clone(),
+                reason: error.to_string(),
+            })?;
+
+        let lost = Arc::new(Mutex::new(None));
+        let note = lost.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            *note.lock().expect("no one panics holding it") =
+                Some(format!("{reason:?}: {message}"));
+        });
+        Ok(Self {
+            layout: Layout {
+                reduce: options
+                    .reduce
+                    .unwrap_or_else(|| Reduce::for_device(&info, features)),
+            },
+            device,
+            queue,
+            pipelines: Mutex::default(),
+            info,
+            limits,
+            features,
+            lost,
+        })
+    }
+
+    /// The adapter's name, type and driver.
+    pub fn info(&self) -> &wgpu::AdapterInfo {
+        &self.info
+    }
+
+    /// What the adapter allows.
+    pub fn limits(&self) -> &wgpu::Limits {
+        &self.limits
+    }
+
+    /// What the adapter offers of the features that are used here.
+    pub fn features(&self) -> wgpu::Features {
+        self.features
+    }
+
+    /// How kernels are laid out here.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// An error if the device was lost since it was opened.
+    pub fn check_alive(&self) -> Result<(), GpuError> {
+        match &*self.lost.lock().expect("no one panics holding it") {
+            Some(reason) => Err(GpuError::DeviceLost {
+                reason: reason.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+async fn choose_adapter(
+    instance: &wgpu::Instance,
+    _options: &GpuOptions,
+) -> Result<wgpu::Adapter, GpuError> {
+    request_adapter(instance).await
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+async fn choose_adapter(
+    instance: &wgpu::Instance,
+    options: &GpuOptions,
+) -> Result<wgpu::Adapter, GpuError> {
+    let Some(name) = &options.adapter_name else {
+        return request_adapter(instance).await;
+    };
+    let adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
+    let names: Vec<_> = adapters.iter().map(|it| it.get_info().name).collect();
+    let wanted = name.to_lowercase();
+    adapters
+        .into_iter()
+        .find(|it| it.get_info().name.to_lowercase().contains(&wanted))
+        .ok_or_else(|| GpuError::NoWebGpu {
+            reason: format!(
+                "no adapter's name contains {name:?}; there are: {}",
+                names.join(", ")
+            ),
+        })
+}
+
+async fn request_adapter(instance: &wgpu::Instance) -> Result<wgpu::Adapter, GpuError> {
+    let request = wgpu::RequestAdapterOptions {
+        power_preference: wgpu::PowerPreference::HighPerformance,
+        ..Default::default()
+    };
+    instance
+        .request_adapter(&request)
+        .await
+        .map_err(|error| GpuError::NoWebGpu {
+            reason: error.to_string(),
+        })
+}

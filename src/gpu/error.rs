@@ -1,0 +1,135 @@
+//! What can go wrong on a GPU, each with a stable code that the page's messages are keyed by.
+
+use crate::model::ModelError;
+
+/// A failure of the GPU side.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum GpuError {
+    /// No adapter answered.
+    #[error(
+        "no WebGPU adapter was found: {reason}; use a browser with WebGPU, or install a Vulkan driver (Mesa's llvmpipe is enough)"
+    )]
+    NoWebGpu {
+        /// What the browser or the driver said.
+        reason: String,
+    },
+    /// The adapter gave no device.
+    #[error(
+        "adapter {adapter} gave no device: {reason}; close other programs that use the GPU, or choose another adapter"
+    )]
+    NoDevice {
+        /// The adapter's name.
+        adapter: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The adapter allows less than the model needs.
+    #[error(
+        "{what} needs {needed}, but this adapter's {limit} is {allowed}; use a smaller model or another adapter"
+    )]
+    LimitTooLow {
+        /// What is too large.
+        what: String,
+        /// The limit, as WebGPU names it.
+        limit: &'static str,
+        /// What is needed.
+        needed: u64,
+        /// What the adapter allows.
+        allowed: u64,
+    },
+    /// Memory could not be had.
+    #[error(
+        "the GPU is out of memory: {size_bytes} bytes for {what} could not be had; close other programs that use the GPU, or use a smaller model"
+    )]
+    OutOfMemory {
+        /// What the memory was for.
+        what: String,
+        /// How much was asked for.
+        size_bytes: u64,
+    },
+    /// The device went away.
+    #[error("the GPU device was lost: {reason}; load the model again")]
+    DeviceLost {
+        /// What the driver said.
+        reason: String,
+    },
+    /// A kernel or a command that the driver refuses: a bug in this project or in the driver.
+    #[error("the GPU refused {what}: {reason}; please report this with the adapter's name")]
+    Refused {
+        /// Kernel or command.
+        what: String,
+        /// What the driver said.
+        reason: String,
+    },
+    /// A kernel of this name does not exist.
+    #[error("there is no kernel {name}; there are {}", crate::gpu::KERNELS.iter().map(|it| it.name).collect::<Vec<_>>().join(", "))]
+    UnknownKernel {
+        /// The name asked for.
+        name: String,
+    },
+    /// A part of this name does not exist.
+    #[error("there is no part {part} among shaders/{folder}/")]
+    UnknownPart {
+        /// Folder of the part: `weights`, `reduce`, `kv`.
+        folder: &'static str,
+        /// Name asked for.
+        part: String,
+    },
+    /// A size that the kernels do not handle.
+    #[error(
+        "{what} is {found}, which is no multiple of {multiple}; the GPU kernels read that many values at once"
+    )]
+    UnsupportedSize {
+        /// Which size.
+        what: String,
+        /// Its value.
+        found: u64,
+        /// What it must be a multiple of.
+        multiple: u64,
+    },
+    /// The prompt and the answer do not fit.
+    #[error(
+        "the prompt has {prompt_tokens} tokens and up to {max_tokens} may be written, but the context has {context_tokens}; ask a shorter question or allow fewer tokens"
+    )]
+    ContextOverflow {
+        /// Tokens of the prompt.
+        prompt_tokens: u64,
+        /// Tokens that may be written.
+        max_tokens: u64,
+        /// Positions that the model has.
+        context_tokens: u64,
+    },
+    /// A request that contradicts itself or the model.
+    #[error("{what} is {found}, but must be {expected}")]
+    InvalidRequest {
+        /// Which field.
+        what: &'static str,
+        /// Its value.
+        found: String,
+        /// What it may be.
+        expected: String,
+    },
+    /// The weights could not be read.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+}
+
+impl GpuError {
+    /// A stable name for the kind of failure.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoWebGpu { .. } => "no_webgpu",
+            Self::NoDevice { .. } => "no_device",
+            Self::LimitTooLow { .. } => "limit_too_low",
+            Self::OutOfMemory { .. } => "out_of_memory",
+            Self::DeviceLost { .. } => "device_lost",
+            Self::Refused { .. } => "gpu_refused",
+            Self::UnknownKernel { .. } => "unknown_kernel",
+            Self::UnknownPart { .. } => "unknown_part",
+            Self::UnsupportedSize { .. } => "unsupported_size",
+            Self::ContextOverflow { .. } => "context_overflow",
+            Self::InvalidRequest { .. } => "invalid_request",
+            Self::Model(error) => error.code(),
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! Kernels from parts: a module is the plain concatenation of a body and the parts that define the
+//! functions it calls. This file lists the bodies, finds the parts, and makes pipelines, each once.
+
+use super::{Gpu, GpuError};
+use crate::model::KvType;
+use crate::weights::WeightType;
+
+/// How the threads that share a row add up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reduce {
+    /// One thread a row.
+    Serial,
+    /// By workgroup memory.
+    Workgroup,
+    /// By subgroup operations.
+    Subgroup,
+}
+
+impl Reduce {
+    /// Every way.
+    pub const ALL: [Self; 3] = [Self::Serial, Self::Workgroup, Self::Subgroup];
+
+    /// The way for an adapter, by its type: software adapters pay more for a barrier than for the
+    /// work it shares out (3 to 15 times slower on lavapipe and SwiftShader), GPUs the reverse.
+    pub fn for_device(info: &wgpu::AdapterInfo, features: wgpu::Features) -> Self {
+        if info.device_type == wgpu::DeviceType::Cpu {
+            Self::Serial
+        } else if features.contains(wgpu::Features::SUBGROUP) {
+            Self::Subgroup
+        } else {
+            Self::Workgroup
+        }
+    }
+
+    /// Whether a device offers it.
+    pub fn is_offered(self, features: wgpu::Features) -> bool {
+        self != Self::Subgroup || features.contains(wgpu::Features::SUBGROUP)
+    }
+
+    /// Name of its part.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Serial => "serial",
+            Self::Workgroup => "workgroup",
+            Self::Subgroup => "subgroup",
+        }
+    }
+
+    /// Rows of a workgroup: `WORKGROUP / LANES` of the part.
+    pub(super) fn rows_per_workgroup(self) -> u32 {
+        match self {
+            Self::Serial => 64,
+            Self::Workgroup => 4,
+            Self::Subgroup => 1,
+        }
+    }
+}
+
+/// How a kernel uses a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BindingKind {
+    /// Read only.
+    Read,
+    /// Read and written.
+    Write,
+}
+
+/// A kind of part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PartKind {
+    Run,
+    Weights,
+    Reduce,
+    Kv,
+}
+
+/// A kernel: its body, the parts that complete it, and its bindings.
+#[derive(Clone, Copy, Debug)]
+pub struct Kernel {
+    /// Name of its file and of its twin in `reference`.
+    pub name: &'static str,
+    /// Name of its entry point: its name, unless WGSL has a function of that name.
+    pub entry_point: &'static str,
+    /// What each binding of group 0 is, from binding 0 on.
+    pub bindings: &'static [BindingKind],
+    body: &'static str,
+    parts: &'static [PartKind],
+}
+
+impl Kernel {
+    /// Whether the kernel reads weights, so that it exists once a weight type.
+    pub fn has_weights(&self) -> bool {
+        self.parts.contains(&PartKind::Weights)
+    }
+
+    /// Whether the kernel is laid out by rows.
+    pub fn has_reduce(&self) -> bool {
+        self.parts.contains(&PartKind::Reduce)
+    }
+
+    /// Whether the kernel reads or writes keys and values.
+    pub fn has_kv(&self) -> bool {
+        self.parts.contains(&PartKind::Kv)
+    }
+}
+
+use BindingKind::{Read as R, Write as W};
+
+macro_rules! body {
+    ($name:literal) => {
+        include_str!(concat!("../../shaders/", $name, ".wgsl"))
+    };
+}
+
+/// Every kernel.
+pub const KERNELS: &[Kernel] = &[
+    Kernel {
+        name: "embed",
+        entry_point: "embed",
+        bindings: &[R, R, R, R, R, W],
+        body: body!("embed"),
+        parts: &[PartKind::Run, PartKind::Weights],
+    },
+    Kernel {
+        name: "rms_norm",
+        entry_point: "rms_norm",
+        bindings: &[R, R, R, W],
+        body: body!("rms_norm"),
+        parts: &[PartKind::Run, PartKind::Reduce],
+    },
+    Kernel {
+        name: "matvec",
+        entry_point: "matvec",
+        bindings: &[R, R, R, R, R, R, W],
+        body: body!("matvec"),
+        parts: &[PartKind::Run, PartKind::Weights, PartKind::Reduce],
+    },
+    Kernel {
+        name: "matmul",
+        entry_point: "matmul",
+        bindings: &[R, R, R, R, R, W],
+        body: body!("matmul"),
+        parts: &[PartKind::Run, PartKind::Weights],
+    },
+    Kernel {
+        name: "rotate_and_cache",
+        entry_point: "rotate_and_cache",
+        bindings: &[R, R, W, W, W],
+        body: body!("rotate_and_cache"),
+        parts: &[PartKind::Run, PartKind::Kv],
+    },
+    Kernel {
+        name: "attend",
+        entry_point: "attend",
+        bindings: &[R, R, R, R, W],
+        body: body!("attend"),
+        parts: &[PartKind::Run, PartKind::Kv],
+    },
+    Kernel {
+        name: "select",
+        entry_point: "select_token",
+        bindings: &[W, R, W],
+        body: body!("select"),
+        parts: &[PartKind::Run, PartKind::Reduce],
+    },
+];
+
+/// The kernel of a name.
+pub fn kernel(name: &str) -> Result<&'static Kernel, GpuError> {
+    KERNELS
+        .iter()
+        .find(|it| it.name == name)
+        .ok_or_else(|| GpuError::UnknownKernel {
+            name: name.to_owned(),
+        })
+}
+
+/// Which part of each kind completes a body. Kinds that a body does not need are not looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Parts {
+    /// Type of the weights.
+    pub weights: WeightType,
+    /// Layout by rows.
+    pub reduce: Reduce,
+    /// Type of keys and values.
+    pub kv: KvType,
+}
+
+fn part(kind: PartKind, parts: Parts) -> Result<&'static str, GpuError> {
+    let (folder, name) = match kind {
+        PartKind::Run => return Ok(body!("run")),
+        PartKind::Weights => ("weights", parts.weights.name().to_lowercase()),
+        PartKind::Reduce => ("reduce", parts.reduce.name().to_owned()),
+        PartKind::Kv => ("kv", format!("{:?}", parts.kv).to_lowercase()),
+    };
+    Ok(match (folder, name.as_str()) {
+        ("weights", "f32") => body!("weights/f32"),
+        ("weights", "f16") => body!("weights/f16"),
+        ("weights", "q8_0") => body!("weights/q8_0"),
+        ("reduce", "serial") => body!("reduce/serial"),
+        ("reduce", "workgroup") => body!("reduce/workgroup"),
+        ("reduce", "subgroup") => body!("reduce/subgroup"),
+        ("kv", "f16") => body!("kv/f16"),
+        ("kv", "f32") => body!("kv/f32"),
+        _ => return Err(GpuError::UnknownPart { folder, part: name }),
+    })
+}
+
+/// The source of a kernel's module: its body, then its parts.
+pub fn assemble(kernel: &Kernel, parts: Parts) -> Result<String, GpuError> {
+    let mut source = String::new();
+    // Browsers demand the line where the native front end rejects it. wgpu does not offer WebGPU's
+    // subgroups yet, so that no browser gets here today.
+    if cfg!(target_arch = "wasm32") && kernel.has_reduce() && parts.reduce == Reduce::Subgroup {
+        source.push_str("enable subgroups;\n");
+    }
+    source.push_str(kernel.body);
+    for &kind in kernel.parts {
+        source.push('\n');
+        source.push_str(part(kind, parts)?);
+    }
+    Ok(source)
+}
+
+/// A constant of a pipeline: an `override` of the WGSL.
+pub type Constant = (&'static str, f64);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct PipelineKey {
+    kernel: &'static str,
+    parts: Parts,
+    constants: Vec<(&'static str, u64)>,
+}
+
+impl Gpu {
+    /// The pipeline of a kernel with its parts and constants; made at its first use.
+    pub(super) fn pipeline(
+        &self,
+        kernel: &Kernel,
+        parts: Parts,
+        constants: &[Constant],
+    ) -> Result<wgpu::ComputePipeline, GpuError> {
+        let key = PipelineKey {
+            kernel: kernel.name,
+            parts,
+            constants: constants
+                .iter()
+                .map(|&(name, value)| (name, value.to_bits()))
+                .collect(),
+        };
+        let mut pipelines = self.pipelines.lock().expect("no one panics holding it");
+        if let Some(pipeline) = pipelines.get(&key) {
+            return Ok(pipeline.clone());
+        }
+        let source = assemble(kernel, parts)?;
+        let module = self
+            .device
+            .create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: Some(kernel.name),
+                source: wgpu::ShaderSource::Wgsl(source.into()),
+            });
+        let entries: Vec<_> = (0..)
+            .zip(kernel.bindings)
+            .map(|(binding, kind)| layout_entry(binding, *kind))
+            .collect();
+        let bind_group_layout =
+            self.device
+                .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+                    label: Some(kernel.name),
+                    entries: &entries,
+                });
+        let layout = self
+            .device
+            .create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: Some(kernel.name),
+                bind_group_layouts: &[Some(&bind_group_layout)],
+                immediate_size: 0,
+            });
+        let pipeline = self
+            .device
+            .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(kernel.name),
+                layout: Some(&layout),
+                module: &module,
+                entry_point: Some(kernel.entry_point),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    constants,
+                    zero_initialize_workgroup_memory: false,
+                },
+                cache: None,
+            });
+        pipelines.insert(key, pipeline.clone());
+        Ok(pipeline)
+    }
+
+    /// A bind group for a pipeline of a kernel.
+    pub(super) fn bind_group(
+        &self,
+        kernel: &Kernel,
+        pipeline: &wgpu::ComputePipeline,
+        bindings: &[wgpu::BindingResource<'_>],
+    ) -> wgpu::BindGroup {
+        debug_assert_eq!(bindings.len(), kernel.bindings.len(), "{}", kernel.name);
+        let entries: Vec<_> = (0..)
+            .zip(bindings)
+            .map(|(binding, resource)| wgpu::BindGroupEntry {
+                binding,
+                resource: resource.clone(),
+            })
+            .collect();
+        self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(kernel.name),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        })
+    }
+}
+
+fn layout_entry(binding: u32, kind: BindingKind) -> wgpu::BindGroupLayoutEntry {
+    wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer {
+            ty: wgpu::BufferBindingType::Storage {
+                read_only: kind == R,
+            },
+            has_dynamic_offset: false,
+            min_binding_size: None,
+        },
+        count: None,
+    }
+}

@@ -1,0 +1,420 @@
+//! A model on the GPU: its weights, its buffers, and its forward pass compiled for prompts and for
+//! single tokens.
+
+use std::sync::Arc;
+
+use super::buffers::Weight;
+use super::program::{
+    Activations, Capacity, Compiler, Dispatch, GIVEN_FIRST, MAX_GIVEN, MAX_ROWS, Phase, Piece, Run,
+    encode,
+};
+use super::timing::{self, Timestamps};
+use super::{Gpu, GpuError, ReadBack};
+use crate::formats::source::ByteSource;
+use crate::model::step::EMBEDDING_GIVEN;
+use crate::model::{
+    ForwardOptions, Head, KvType, LlamaConfig, Model, forward, read_weights, rope_frequencies,
+    rope_table,
+};
+
+/// Bytes of a weight that are in host memory at once while a model loads.
+const CHUNK_BYTES: usize = 4 << 20;
+
+/// Positions of the cache where the model allows more: a cache for 128 k positions would take
+/// gigabytes, and no question here comes near.
+const DEFAULT_CONTEXT: usize = 4096;
+
+/// How a model is held.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GpuModelOptions {
+    /// Type of cached keys and values.
+    pub kv: KvType,
+    /// Positions of the cache; absent: the model's context, at most 4096.
+    pub context_tokens: Option<usize>,
+}
+
+/// A model on the GPU.
+pub struct GpuModel {
+    pub(super) gpu: Arc<Gpu>,
+    pub(super) model: Model,
+    pub(super) weights: Vec<Weight>,
+    pub(super) activations: Activations,
+    /// Ends with the choice of a token; of a generator, with its hidden states.
+    prefill: Vec<Dispatch>,
+    /// Empty for a generator, which writes nothing.
+    pub(super) decode: Vec<Dispatch>,
+    pieces: wgpu::Buffer,
+    rotations: Vec<[f32; 2]>,
+    capacity: Capacity,
+}
+
+impl GpuModel {
+    /// Reads a model's weights from `source` straight into GPU buffers and compiles its passes.
+    pub async fn load(
+        gpu: Arc<Gpu>,
+        model: Model,
+        source: &impl ByteSource,
+        options: GpuModelOptions,
+    ) -> Result<Self, GpuError> {
+        let scopes = gpu.error_scopes();
+        let loaded = Self::load_unchecked(gpu.clone(), model, source, options).await;
+        let size_bytes = loaded.as_ref().map_or(0, Self::size_bytes);
+        scopes.finish("the model", size_bytes).await?;
+        gpu.check_alive()?;
+        loaded
+    }
+
+    async fn load_unchecked(
+        gpu: Arc<Gpu>,
+        model: Model,
+        source: &impl ByteSource,
+        options: GpuModelOptions,
+    ) -> Result<Self, GpuError> {
+        let weights = model
+            .weights
+            .list
+            .iter()
+            .map(|it| Weight::allocate(&gpu, &it.name, it.weight_type, it.rows, it.cols))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut rope_factors = None;
+        read_weights(source, &model, CHUNK_BYTES, |chunk| {
+            if Some(chunk.weight) == model.weights.rope_factors {
+                let weight_type = weights[chunk.weight.0].weight_type;
+                rope_factors = Some(weight_type.dequantize(&chunk.raw));
+            }
+            weights[chunk.weight.0].write_rows(&gpu, chunk.first_row, &chunk.raw);
+            // Staging memory is given back with the submit.
+            gpu.queue.submit([]);
+        })
+        .await?;
+
+        let config = &model.config;
+        let context = config
+            .context_length
+            .min(options.context_tokens.unwrap_or(DEFAULT_CONTEXT));
+        let frequencies = rope_frequencies(config, rope_factors.as_deref());
+        let rotations = rope_table(&frequencies, context);
+        let capacity = Capacity {
+            context: context as u32,
+            logit_rows: 1,
+            kv: options.kv,
+        };
+        let activations = Activations::allocate(&gpu, config, capacity, &rotations)?;
+        let (prefill, decode) = compile(&gpu, &model, &weights, &activations)?;
+        let most_pieces = context.div_ceil(MAX_ROWS as usize) as u64;
+        Ok(Self {
+            pieces: gpu.storage("pieces", most_pieces * 8)?,
+            gpu,
+            model,
+            weights,
+            activations,
+            prefill,
+            decode,
+            rotations,
+            capacity,
+        })
+    }
+
+    /// Shape and constants.
+    pub fn config(&self) -> &LlamaConfig {
+        &self.model.config
+    }
+
+    /// What its file says.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Most positions of a sequence.
+    pub fn context_tokens(&self) -> u32 {
+        self.capacity.context
+    }
+
+    /// Bytes of its weights on the GPU.
+    pub fn size_bytes(&self) -> u64 {
+        self.weights.iter().map(Weight::size_bytes).sum()
+    }
+
+    /// Dispatches of one decode pass, and of these the ones of a layer.
+    pub fn decode_dispatches(&self) -> (u32, u32) {
+        // Besides the layers: embedding, head, choice.
+        let total = self.decode.len() as u32;
+        (
+            total,
+            total.saturating_sub(3) / self.model.config.num_layers as u32,
+        )
+    }
+
+    /// Writes a prompt and the beginning of a run to the GPU.
+    pub(super) fn write_prompt(&self, ids: &[u32], run: Run) {
+        let pieces = pieces(ids.len() as u32);
+        let mut given = 0;
+        let ids: Vec<u32> = ids
+            .iter()
+            .map(|&id| {
+                if id != EMBEDDING_GIVEN {
+                    return id;
+                }
+                given += 1;
+                GIVEN_FIRST + given - 1
+            })
+            .collect();
+        let [position, rows] = pieces[0];
+        let run = Run {
+            position,
+            rows,
+            ..run
+        };
+        let queue = &self.gpu.queue;
+        queue.write_buffer(&self.activations.tokens, 0, bytemuck::cast_slice(&ids));
+        queue.write_buffer(&self.activations.run, 0, bytemuck::bytes_of(&run));
+        if pieces.len() > 1 {
+            // In the order of the fields of `Run`.
+            let flipped: Vec<[u32; 2]> = pieces
+                .iter()
+                .map(|&[position, rows]| [rows, position])
+                .collect();
+            queue.write_buffer(&self.pieces, 0, bytemuck::cast_slice(&flipped));
+        }
+    }
+
+    /// Encodes the passes over a prompt of `len` tokens; gives the number of dispatches.
+    pub(super) fn encode_prompt(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        len: u32,
+        timestamps: Option<(&Timestamps, timing::Phase)>,
+        ends_phase: bool,
+    ) -> u32 {
+        let writes = |is_first, is_last| {
+            timestamps.and_then(|(it, phase)| it.writes(phase, is_first, is_last && ends_phase))
+        };
+        self.encode_pieces(encoder, &self.activations, &self.prefill, len, writes)
+    }
+
+    fn encode_pieces<'a>(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        activations: &Activations,
+        dispatches: &[Dispatch],
+        len: u32,
+        timestamps: impl Fn(bool, bool) -> Option<wgpu::ComputePassTimestampWrites<'a>>,
+    ) -> u32 {
+        let pieces = pieces(len);
+        let last = pieces.len() - 1;
+        let mut encoded = 0;
+        for (index, &[_, rows]) in pieces.iter().enumerate() {
+            if index > 0 {
+                let from = index as u64 * 8;
+                encoder.copy_buffer_to_buffer(&self.pieces, from, &activations.run, 0, 8);
+            }
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+                label: Some("prompt"),
+                timestamp_writes: timestamps(index == 0, index == last),
+            });
+            let piece = if index == last {
+                Piece::Last
+            } else {
+                Piece::Inner
+            };
+            encoded += encode(&self.gpu, &mut pass, dispatches, rows, piece);
+        }
+        encoded
+    }
+
+    /// What a forward pass over `ids` ends with, on buffers of its own: the logits of the last row
+    /// `[vocab_size]` or of all rows `[rows, vocab_size]`, the hidden states or the residual stream
+    /// `[rows, hidden_size]`. Rows whose id is [`EMBEDDING_GIVEN`] take the rows of `given` in
+    /// turn. For tests and inspection. What has all rows takes at most 256.
+    pub async fn forward(
+        &self,
+        ids: &[u32],
+        given: &[Vec<f32>],
+        options: ForwardOptions,
+    ) -> Result<Vec<f32>, GpuError> {
+        let len = ids.len() as u32;
+        self.check_prompt(ids, given.len())?;
+        let last_row_only = options.head == Head::LastLogits;
+        if !last_row_only && len > MAX_ROWS {
+            return Err(GpuError::InvalidRequest {
+                what: "the number of rows read back",
+                found: len.to_string(),
+                expected: format!("at most {MAX_ROWS}"),
+            });
+        }
+        let config = &self.model.config;
+        let capacity = Capacity {
+            logit_rows: len.min(MAX_ROWS),
+            ..self.capacity
+        };
+        let scopes = self.gpu.error_scopes();
+        let activations = Activations::allocate(&self.gpu, config, capacity, &self.rotations)?;
+        let compiler = Compiler {
+            gpu: &self.gpu,
+            config,
+            weights: &self.weights,
+            activations: &activations,
+        };
+        let steps = forward(config, &self.model.weights, options);
+        let dispatches = compiler.compile(&steps, Phase::Prefill)?;
+        let (slot, width) = match options.head {
+            Head::None => (crate::model::step::Slot::Residual, config.hidden_size),
+            Head::HiddenStates => (crate::model::step::Slot::Hidden, config.hidden_size),
+            Head::LastLogits | Head::AllLogits => {
+                (crate::model::step::Slot::Logits, config.vocab_size)
+            }
+        };
+        let rows = if last_row_only { 1 } else { len as usize };
+        let bytes = (rows * width * 4) as u64;
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let staging = self.gpu.buffer("read-back", bytes, usage)?;
+
+        self.write_prompt(ids, Run::default());
+        let queue = &self.gpu.queue;
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        let shared = &self.activations;
+        let token_bytes = u64::from(len) * 4;
+        encoder.copy_buffer_to_buffer(
+            &shared.run,
+            0,
+            &activations.run,
+            0,
+            super::program::RUN_BYTES,
+        );
+        encoder.copy_buffer_to_buffer(&shared.tokens, 0, &activations.tokens, 0, token_bytes);
+        for (index, embedding) in given.iter().enumerate() {
+            let offset = (index * config.hidden_size * 4) as u64;
+            queue.write_buffer(&activations.given, offset, bytemuck::cast_slice(embedding));
+        }
+        self.encode_pieces(&mut encoder, &activations, &dispatches, len, |_, _| None);
+        encoder.copy_buffer_to_buffer(activations.slot(slot), 0, &staging, 0, bytes);
+        queue.submit([encoder.finish()]);
+        scopes.finish("a forward pass", bytes).await?;
+        self.gpu
+            .read_mapped(&staging, bytes, ReadBack::Await, |it| {
+                bytemuck::pod_collect_to_vec(it)
+            })
+            .await
+    }
+
+    /// Whether a prompt with so many given embeddings fits the model.
+    pub(super) fn check_prompt(&self, ids: &[u32], given: usize) -> Result<(), GpuError> {
+        let invalid = |what, found: String, expected: String| {
+            Err(GpuError::InvalidRequest {
+                what,
+                found,
+                expected,
+            })
+        };
+        if ids.is_empty() {
+            return invalid(
+                "the prompt",
+                "empty".to_owned(),
+                "at least one token".to_owned(),
+            );
+        }
+        if ids.len() as u64 > u64::from(self.capacity.context) {
+            return Err(GpuError::ContextOverflow {
+                prompt_tokens: ids.len() as u64,
+                max_tokens: 0,
+                context_tokens: self.capacity.context.into(),
+            });
+        }
+        let vocab_size = self.model.config.vocab_size as u32;
+        if let Some(id) = ids
+            .iter()
+            .find(|&&id| id >= vocab_size && id != EMBEDDING_GIVEN)
+        {
+            return invalid("a token id", id.to_string(), format!("below {vocab_size}"));
+        }
+        let holes = ids.iter().filter(|&&id| id == EMBEDDING_GIVEN).count();
+        if holes != given {
+            return invalid(
+                "the number of given embeddings",
+                given.to_string(),
+                format!("{holes}, as in the prompt"),
+            );
+        }
+        if given > MAX_GIVEN as usize {
+            return invalid(
+                "the number of given embeddings",
+                given.to_string(),
+                format!("at most {MAX_GIVEN}"),
+            );
+        }
+        Ok(())
+    }
+}
+
+fn compile(
+    gpu: &Gpu,
+    model: &Model,
+    weights: &[Weight],
+    activations: &Activations,
+) -> Result<(Vec<Dispatch>, Vec<Dispatch>), GpuError> {
+    let compiler = Compiler {
+        gpu,
+        config: &model.config,
+        weights,
+        activations,
+    };
+    let steps = |head| {
+        forward(
+            &model.config,
+            &model.weights,
+            ForwardOptions {
+                head,
+                ..Default::default()
+            },
+        )
+    };
+    if model.generator.is_some() {
+        return Ok((
+            compiler.compile(&steps(Head::HiddenStates), Phase::Prefill)?,
+            Vec::new(),
+        ));
+    }
+    let steps = steps(Head::LastLogits);
+    let mut prefill = compiler.compile(&steps, Phase::Prefill)?;
+    prefill.push(compiler.select()?);
+    let mut decode = compiler.compile(&steps, Phase::Decode)?;
+    decode.push(compiler.select()?);
+    Ok((prefill, decode))
+}
+
+/// Positions and lengths of the pieces of a prompt. The first takes what does not fill a piece, so
+/// that the last, whose rows become implicit tokens, is long.
+pub(super) fn pieces(len: u32) -> Vec<[u32; 2]> {
+    let first = if len.is_multiple_of(MAX_ROWS) {
+        MAX_ROWS
+    } else {
+        len % MAX_ROWS
+    };
+    let mut pieces = vec![[0, first]];
+    let mut position = first;
+    while position < len {
+        pieces.push([position, MAX_ROWS]);
+        position += MAX_ROWS;
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_cover_a_prompt_and_the_last_is_long() {
+        for len in [1, 2, 255, 256, 257, 511, 512, 513, 1757] {
+            let pieces = pieces(len);
+            let mut position = 0;
+            for [start, rows] in &pieces {
+                assert_eq!(*start, position);
+                assert!((1..=MAX_ROWS).contains(rows));
+                position += rows;
+            }
+            assert_eq!(position, len);
+            assert_eq!(pieces.last().expect("there is one")[1], len.min(MAX_ROWS));
+        }
+    }
+}
