@@ -5,7 +5,8 @@
 
 use super::random::Random;
 use super::wording::coins::{
-    EITHER_SIDE_QUESTIONS, PUBLIC, PUBLIC_NOTE, SAME_SIDE_QUESTIONS, SYLLABLES, TELLINGS,
+    CODAS, EITHER_SIDE_QUESTIONS, ONSETS, PUBLIC, PUBLIC_NOTE, SAME_SIDE_QUESTIONS, TELLINGS,
+    VOWELS,
 };
 use super::wording::names::{NAME_COUNT, person};
 use super::{Family, Problem, Settings};
@@ -114,7 +115,8 @@ fn condensed(start: Side, flips: &[bool]) -> String {
 /// question, the other ends in a note.
 fn tell_as_published(random: &mut Random, flips: &[bool]) -> String {
     let lower_case = random.chance(1, 2);
-    let names = draw_names(random, flips.len(), lower_case);
+    let invented = random.chance(1, 2);
+    let names = draw_names(random, flips.len(), lower_case, invented);
     let mut text = if lower_case {
         "Q: ".to_owned()
     } else {
@@ -142,7 +144,8 @@ fn tell_as_published(random: &mut Random, flips: &[bool]) -> String {
 fn tell(random: &mut Random, flips: &[bool], start: Side, asked: Side) -> String {
     let telling = random.pick(&TELLINGS);
     let lower_case = random.chance(1, 10);
-    let names = draw_names(random, flips.len(), lower_case);
+    let invented = random.chance(1, 5);
+    let names = draw_names(random, flips.len(), lower_case, invented);
     let mut text = random
         .pick(telling.openings)
         .replace("{side}", start.name());
@@ -161,9 +164,8 @@ fn tell(random: &mut Random, flips: &[bool], start: Side, asked: Side) -> String
     text
 }
 
-/// Distinct names. In one problem in four they are invented, so that a model meets names it must read in pieces.
-fn draw_names(random: &mut Random, count: usize, lower_case: bool) -> Vec<String> {
-    let invented = random.chance(1, 4);
+/// Distinct names, in some problems invented, so that a model meets names that it must read in pieces.
+fn draw_names(random: &mut Random, count: usize, lower_case: bool, invented: bool) -> Vec<String> {
     let mut names: Vec<String> = Vec::with_capacity(count);
     while names.len() < count {
         let mut name = if invented {
@@ -183,10 +185,13 @@ fn draw_names(random: &mut Random, count: usize, lower_case: bool) -> Vec<String
     names
 }
 
+/// Two or three syllables, such as "Dreenka".
 fn invent_name(random: &mut Random) -> String {
     let mut name = String::new();
-    for _ in 0..random.between(2, 4) {
-        name.push_str(random.pick(&SYLLABLES));
+    for _ in 0..random.between(2, 3) {
+        name.push_str(random.pick(&ONSETS));
+        name.push_str(random.pick(&VOWELS));
+        name.push_str(random.pick(&CODAS));
     }
     name[..1].make_ascii_uppercase();
     name

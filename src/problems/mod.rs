@@ -4,6 +4,9 @@ pub mod arithmetic;
 pub mod coin;
 mod random;
 mod split;
+mod story;
+#[cfg(test)]
+mod tests;
 pub mod wording;
 
 pub use random::Random;

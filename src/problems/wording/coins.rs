@@ -24,7 +24,7 @@ pub const PUBLIC: Telling = Telling {
 pub const PUBLIC_NOTE: &str = "Note that \"flip\" here means \"reverse\".";
 
 /// The other ways.
-pub const TELLINGS: [Telling; 8] = [
+pub const TELLINGS: [Telling; 10] = [
     Telling {
         openings: &[
             "A coin is {side} up.",
@@ -72,12 +72,12 @@ pub const TELLINGS: [Telling; 8] = [
         ],
         flips: &[
             "Then {Name} flips it.",
-            "Next, {Name} flips the coin.",
+            "Then {Name} flips the coin.",
             "{Name} flips the coin over.",
         ],
         leaves: &[
             "Then {Name} does not flip it.",
-            "Next, {Name} leaves it alone.",
+            "Then {Name} leaves it alone.",
             "{Name} does nothing.",
         ],
     },
@@ -110,7 +110,7 @@ pub const TELLINGS: [Telling; 8] = [
     },
     Telling {
         openings: &[
-            "A coin is {side} up.",
+            "A coin was {side} up.",
             "A coin began {side} up.",
             "A coin lay {side} up.",
         ],
@@ -124,14 +124,26 @@ pub const TELLINGS: [Telling; 8] = [
     Telling {
         openings: &[
             "A coin starts {side} up.",
-            "Coin: {side} up.",
             "The coin is {side} up.",
+            "A coin is {side} up.",
         ],
-        flips: &["{Name}: flips.", "{Name} flips."],
+        flips: &["{Name} flips.", "{Name} flips it."],
+        leaves: &["{Name} does not flip.", "{Name} doesn't flip."],
+    },
+    Telling {
+        openings: &["Coin: {side} up.", "The coin starts {side} up."],
+        flips: &["{Name}: flips."],
+        leaves: &["{Name}: does not flip."],
+    },
+    Telling {
+        openings: &[
+            "I put a coin on the table, {side} up.",
+            "My coin is {side} up.",
+        ],
+        flips: &["{Name} flips my coin.", "{Name} turns my coin over."],
         leaves: &[
-            "{Name}: does not flip.",
-            "{Name} does not flip.",
-            "{Name} doesn't.",
+            "{Name} does not flip my coin.",
+            "{Name} leaves my coin alone.",
         ],
     },
 ];
@@ -149,14 +161,23 @@ pub const EITHER_SIDE_QUESTIONS: [&str; 5] = [
     "Is it {asked} up at the end?",
     "Does the coin show {asked} now?",
     "In the end, is the coin {asked} up?",
-    "Is {asked} up now?",
+    "Is {asked} showing now?",
 ];
 
-/// Syllables of invented names.
+/// How a syllable of an invented name can begin.
 #[rustfmt::skip]
-pub const SYLLABLES: [&str; 60] = [
-    "ba", "bel", "bri", "ca", "cor", "da", "del", "di", "do", "dra", "e", "el", "fa", "fen", "fi", "ga", "gol", "ha",
-    "i", "ja", "jo", "ka", "kel", "ki", "ko", "la", "len", "li", "lo", "ly", "ma", "mi", "mo", "my", "na", "ni", "no",
-    "o", "or", "pa", "pel", "ra", "ri", "ro", "ry", "sa", "sha", "shi", "so", "ta", "ti", "to", "ty", "u", "va", "vi",
-    "wen", "xa", "ya", "zi",
+pub const ONSETS: [&str; 30] = [
+    "", "b", "br", "c", "ch", "d", "dr", "f", "g", "gr", "h", "j", "k", "kr", "l", "m", "n", "p", "qu", "r", "s", "sh",
+    "t", "th", "tr", "v", "w", "x", "y", "z",
+];
+
+/// The middle of a syllable of an invented name.
+pub const VOWELS: [&str; 12] = [
+    "a", "e", "i", "o", "u", "a", "e", "i", "o", "ai", "ee", "ia",
+];
+
+/// How a syllable of an invented name can end: mostly with its vowel.
+#[rustfmt::skip]
+pub const CODAS: [&str; 20] = [
+    "", "", "", "", "", "", "", "", "", "", "", "l", "m", "n", "r", "s", "t", "nd", "h", "ck",
 ];

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_are_two_hundred_distinct_names_and_none_is_a_prefix_of_a_word_in_lower_case() {
+    fn there_are_two_hundred_distinct_capitalized_names() {
         let names: std::collections::BTreeSet<&str> =
             (0..NAME_COUNT).map(|i| person(i).name).collect();
         assert_eq!(names.len(), NAME_COUNT);

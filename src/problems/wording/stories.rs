@@ -30,9 +30,9 @@ const fn only(kinds: &'static [Kind], text: &'static str) -> Event {
 }
 
 /// Sentences that open a story: someone has `{n}` things.
-pub const OPENINGS: [&str; 11] = [
+pub const OPENINGS: [&str; 12] = [
     "{Name} [has|have|had] {n} {x}.",
-    "{Name} [has|have|had] {n} {x} at home.",
+    "{Name} [has|have|had] {n} {x} to begin with.",
     "{Name} [starts|start|started] with {n} {x}.",
     "{Name} [owns|own|owned] {n} {x}.",
     "At first, {Name} [has|have|had] {n} {x}.",
@@ -40,8 +40,21 @@ pub const OPENINGS: [&str; 11] = [
     "{Name} [begins|begin|began] the day with {n} {x}.",
     "There <is|are|was|were> {n} {x} on {Name's} table.",
     "On Monday, {Name} [has|have|had] {n} {x}.",
-    "{Name} [keeps|keep|kept] {n} {x} in the kitchen.",
+    "{Name} [keeps|keep|kept] {n} {x} at home.",
     "{Name} [gets|get|got] {n} {x} from {p} mother.",
+    "{Name} [brings|bring|brought] {n} {x} to school.",
+];
+
+/// How a story in one sentence opens. Verbs of the person follow, then one of [`CONDITION_QUESTIONS`].
+pub const CONDITION_OPENING: &str = "If {Name} [has|have|had] {n} {x}";
+
+/// How a story in one sentence ends.
+pub const CONDITION_QUESTIONS: [(Asked, &str); 5] = [
+    (Asked::Always, "how many {xs} {do} {s} have?"),
+    (Asked::Always, "how many {xs} {do} {s} have now?"),
+    (Asked::Always, "how many {xs} {do} {s} have in the end?"),
+    (Asked::AfterLoss, "how many {xs} {do} {s} have left?"),
+    (Asked::AfterGain, "how many {xs} {do} {s} have in total?"),
 ];
 
 /// Sentences in which `{n}` things come.
@@ -59,7 +72,7 @@ pub const GAINS: [Event; 26] = [
     all("{S} [brings|bring|brought] home {n} more {x}."),
     all("{S} [collects|collect|collected] {n} more {x}."),
     all("{S} [is|are|was|were] given {n} {x} by {Other}."),
-    all("{S} [takes|take|took] {n} more {x} from a box."),
+    all("{S} [takes|take|took] {n} more {x} from the shelf."),
     all("{S} [orders|order|ordered] {n} more {x}."),
     all("{Other} (gives|gave) {o} {n} more {x}."),
     all("{Other} (gives|gave) {o} {n} {x}."),
@@ -81,14 +94,17 @@ pub const GAINS: [Event; 26] = [
 ];
 
 /// Sentences in which `{n}` things go.
-pub const LOSSES: [Event; 26] = [
+pub const LOSSES: [Event; 31] = [
     all("{S} [gives|give|gave] {n} {x} to {Other}."),
     all("{S} [gives|give|gave] {n} of them to {Other}."),
     all("{S} [gives|give|gave] {Other} {n} {x}."),
+    all("{S} [gives|give|gave] {n} to {Other}."),
     all("{S} [gives|give|gave] away {n} {x}."),
+    all("{S} [gives|give|gave] away {n}."),
     all("{S} [gives|give|gave] away {n} of them."),
     all("{S} [loses|lose|lost] {n} of them."),
     all("{S} [loses|lose|lost] {n} {x}."),
+    all("{S} [sells|sell|sold] {n}."),
     all("{S} [sells|sell|sold] {n} {x}."),
     all("{S} [sells|sell|sold] {n} of {p} {xs}."),
     all("{S} [sells|sell|sold] {Other} {n} {x}."),
@@ -100,12 +116,14 @@ pub const LOSSES: [Event; 26] = [
     all("{S} [donates|donate|donated] {n} {x} to the school."),
     all("{S} [leaves|leave|left] {n} {x} with {Other}."),
     all("{Other} (takes|took) {n} of {h} {xs}."),
+    all("{Other} (takes|took) {n}."),
     all("{Other} (borrows|borrowed) {n} {x} from {o}."),
     all("{Other} (buys|bought) {n} {x} from {o}."),
     all("A thief (steals|stole) {n} of {h} {xs}."),
     all("Sadly, {n} of {h} {xs} <goes|go|went|went> missing."),
     only(&[Food, Fruit, Baked], "{S} [eats|eat|ate] {n} of them."),
     only(&[Food, Fruit, Baked], "{S} [eats|eat|ate] {n} {x}."),
+    only(&[Food, Fruit, Baked], "{S} [eats|eat|ate] {n}."),
     only(&[Food, Fruit, Baked], "{Other} (eats|ate) {n} of {h} {xs}."),
     only(
         &[Fragile],

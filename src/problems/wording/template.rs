@@ -23,13 +23,13 @@ pub enum Mention {
 
 /// What the marks of one sentence stand for.
 #[derive(Clone, Copy, Debug)]
-pub struct Scene<'a> {
+pub struct Scene {
     /// Who has the things.
     pub person: Person,
     /// How this sentence speaks of them.
     pub mention: Mention,
-    /// The name of a second person.
-    pub other: &'a str,
+    /// A second person.
+    pub other: Person,
     /// The things.
     pub object: Object,
     /// How many come or go.
@@ -38,7 +38,7 @@ pub struct Scene<'a> {
     pub tense: Tense,
 }
 
-impl Scene<'_> {
+impl Scene {
     /// Appends the sentence to the text. See [`super::stories`] for the marks.
     pub fn fill(&self, sentence: &str, text: &mut String) {
         let mut rest = sentence;
@@ -115,7 +115,7 @@ impl Scene<'_> {
                     text.push_str(pronouns.possessive());
                 }
             }
-            "Other" => text.push_str(self.other),
+            "Other" => text.push_str(self.other.name),
             "n" => text.push_str(&self.number.to_string()),
             "x" => text.push_str(self.object.counted(self.number)),
             "xs" => text.push_str(self.object.plural),
