@@ -1,6 +1,7 @@
 //! The command: one file a subcommand, each with its arguments, one call into the library, and what is printed.
 
 mod data;
+mod logits;
 
 use clap::{Parser, Subcommand};
 
@@ -15,6 +16,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Data(data::Data),
+    Logits(logits::Logits),
 }
 
 /// What a subcommand can end with besides success: a message for the person at the terminal.
@@ -24,5 +26,6 @@ pub type CommandError = Box<dyn std::error::Error + Send + Sync>;
 pub fn run() -> Result<(), CommandError> {
     match Arguments::parse().command {
         Command::Data(data) => data::run(&data),
+        Command::Logits(logits) => logits::run(&logits),
     }
 }

@@ -4,4 +4,6 @@
 
 pub mod gguf;
 pub mod manifest;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod safetensors;
 pub mod source;

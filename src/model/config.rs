@@ -183,7 +183,7 @@ impl Keys<'_> {
         &self,
         name: &str,
         found: impl std::fmt::Display,
-        expected: &'static str,
+        expected: impl Into<String>,
     ) -> ModelFault {
         ModelFault::config(&self.key(name), found, expected)
     }
@@ -202,12 +202,7 @@ impl Keys<'_> {
             (None, None) => self.metadata.required_u32(&key)?,
         };
         if !(least..=most).contains(&found) {
-            let expected = if found < least {
-                "a larger number"
-            } else {
-                "a smaller number"
-            };
-            return Err(self.fault(name, found, expected));
+            return Err(self.fault(name, found, format!("a number from {least} to {most}")));
         }
         Ok(found as usize)
     }

@@ -42,7 +42,7 @@ pub enum ModelFault {
         /// The value found.
         found: String,
         /// What would be accepted.
-        expected: &'static str,
+        expected: String,
     },
     /// A tensor that is needed and not there.
     #[error("tensor {tensor} is missing")]
@@ -81,6 +81,14 @@ pub enum ModelFault {
         /// The row.
         row: u64,
     },
+    /// A divisor of a rotation frequency that is not above 0.
+    #[error("tensor {tensor} has the value {found}, expected values above 0")]
+    RopeFactor {
+        /// Its name.
+        tensor: String,
+        /// The value found.
+        found: f32,
+    },
     /// The weights could not be read.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -98,15 +106,20 @@ impl ModelFault {
             Self::WeightType(error) => error.code(),
             Self::TypeAtPlace { .. } => "model_type_at_place",
             Self::NotFinite { .. } => "model_not_finite",
+            Self::RopeFactor { .. } => "model_rope_factor",
             Self::Source(error) => error.code(),
         }
     }
 
-    pub(super) fn config(key: &str, found: impl std::fmt::Display, expected: &'static str) -> Self {
+    pub(super) fn config(
+        key: &str,
+        found: impl std::fmt::Display,
+        expected: impl Into<String>,
+    ) -> Self {
         Self::Config {
             key: key.to_owned(),
             found: found.to_string(),
-            expected,
+            expected: expected.into(),
         }
     }
 }

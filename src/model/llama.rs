@@ -28,6 +28,12 @@ pub enum Head {
     AllLogits,
 }
 
+impl From<Head> for ForwardOptions {
+    fn from(head: Head) -> Self {
+        Self { layers: None, head }
+    }
+}
+
 /// The forward pass as a list of steps.
 pub fn forward(config: &LlamaConfig, weights: &Weights, options: ForwardOptions) -> Vec<Step> {
     let mut steps = vec![Step::Embed {

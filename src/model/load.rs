@@ -32,14 +32,34 @@ pub async fn read_weights(
     chunk_bytes: usize,
     mut on_chunk: impl FnMut(Chunk),
 ) -> Result<(), ModelError> {
+    let factors = model.weights.rope_factors;
     for part in parts_in_file_order(&model.weights.list) {
-        let result = part.read(source, chunk_bytes, &mut on_chunk).await;
+        let mut check = |chunk: Chunk| {
+            if factors == Some(chunk.weight) {
+                check_rope_factors(model.weights.get(chunk.weight), &chunk.raw)?;
+            }
+            on_chunk(chunk);
+            Ok(())
+        };
+        let result = part.read(source, chunk_bytes, &mut check).await;
         result.map_err(|fault| ModelError {
             file: model.file.clone(),
             fault,
         })?;
     }
     Ok(())
+}
+
+/// A factor that is 0 would turn every rotation into NaN.
+fn check_rope_factors(weight: &Weight, raw: &[u8]) -> Result<(), ModelFault> {
+    let factors = weight.weight_type.dequantize(raw);
+    match factors.into_iter().find(|&factor| factor <= 0.0) {
+        None => Ok(()),
+        Some(found) => Err(ModelFault::RopeFactor {
+            tensor: weight.name.clone(),
+            found,
+        }),
+    }
 }
 
 /// A tensor as part of a weight.
@@ -75,7 +95,7 @@ impl Part<'_> {
         &self,
         source: &impl ByteSource,
         chunk_bytes: usize,
-        on_chunk: &mut impl FnMut(Chunk),
+        on_chunk: &mut impl FnMut(Chunk) -> Result<(), ModelFault>,
     ) -> Result<(), ModelFault> {
         let tensor = &self.weight.parts[self.tensor];
         let weight_type = self.weight.weight_type;
@@ -99,7 +119,7 @@ impl Part<'_> {
                 first_row: self.first_row + row,
                 rows: count,
                 raw,
-            });
+            })?;
         }
         Ok(())
     }

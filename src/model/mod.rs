@@ -7,9 +7,12 @@ mod error;
 mod kv_cache;
 mod llama;
 mod load;
+mod request;
 mod rope;
 pub mod run;
+mod state;
 pub mod step;
+mod vocabulary;
 mod weights;
 
 pub use config::{LlamaConfig, RopePairing};
@@ -17,7 +20,10 @@ pub use error::{ModelError, ModelFault};
 pub use kv_cache::KvType;
 pub use llama::{ForwardOptions, Head, forward};
 pub use load::{Chunk, read_weights};
+pub use request::{RequestError, check_ids, check_pair};
 pub use rope::{rope_frequencies, rope_table};
+pub use state::RunState;
+pub use vocabulary::set_vocabulary;
 pub use weights::{LayerWeights, QueryKeyValue, Weight, Weights};
 
 use crate::formats::gguf::{Header, Metadata, read_header};

@@ -1,0 +1,180 @@
+//! `semcot logits`: the raw logits of a model behind a list of token ids, for comparing engines.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::CommandError;
+use crate::formats::safetensors::SafetensorsFile;
+use crate::formats::source::FileSource;
+use crate::model::KvType;
+use crate::model::step::EMBEDDING_GIVEN;
+use crate::reference::{Executor, ExecutorOptions};
+
+/// Without `--json`, this many of the largest logits of a position are printed.
+const PRINTED_LOGITS: usize = 5;
+
+/// Print a model's logits behind a list of token ids.
+#[derive(Args)]
+pub struct Logits {
+    /// A GGUF file.
+    #[arg(long)]
+    model: PathBuf,
+    /// Token ids, separated by commas; fed as they are, without a begin token.
+    #[arg(long, value_delimiter = ',', required = true)]
+    ids: Vec<u32>,
+    /// Logits at every position instead of the last.
+    #[arg(long)]
+    all: bool,
+    /// Insert rows of a tensor [rows, hidden size] as input embeddings before a position:
+    /// POSITION:FILE.safetensors:TENSOR.
+    #[arg(long)]
+    splice: Option<Splice>,
+    /// How keys and values are kept.
+    #[arg(long, default_value = "f16")]
+    kv: Kv,
+    /// What computes.
+    #[arg(long, default_value = "cpu")]
+    device: Device,
+    /// Print JSON: {"vocab_size", "positions", "logits": one list a position}.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Kv {
+    F16,
+    F32,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Device {
+    /// The CPU twin.
+    Cpu,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Splice {
+    position: usize,
+    file: PathBuf,
+    tensor: String,
+}
+
+impl FromStr for Splice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || format!("{text:?} is not POSITION:FILE.safetensors:TENSOR");
+        let (position, rest) = text.split_once(':').ok_or_else(wrong)?;
+        // A Windows path may hold a colon; a tensor name does not.
+        let (file, tensor) = rest.rsplit_once(':').ok_or_else(wrong)?;
+        Ok(Self {
+            position: position.parse().map_err(|_| wrong())?,
+            file: file.into(),
+            tensor: tensor.to_owned(),
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct Printed<'a> {
+    vocab_size: usize,
+    /// Position of each row of logits in the sequence, spliced rows counted.
+    positions: Vec<usize>,
+    logits: Vec<&'a [f32]>,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Logits) -> Result<(), CommandError> {
+    let mut ids = arguments.ids.clone();
+    let given = match &arguments.splice {
+        Some(splice) => splice.insert(&mut ids)?,
+        None => Vec::new(),
+    };
+    let options = ExecutorOptions {
+        kv_type: match arguments.kv {
+            Kv::F16 => KvType::F16,
+            Kv::F32 => KvType::F32,
+        },
+        positions: Some(ids.len()),
+    };
+    let source = FileSource::open(&arguments.model)?;
+    let (vocab_size, logits) = match arguments.device {
+        Device::Cpu => {
+            let mut executor = pollster::block_on(Executor::load(&source, options))?;
+            let logits = if arguments.all {
+                executor.logits(&ids, &given)?
+            } else {
+                executor.last_logits(&ids, &given)?
+            };
+            (executor.model().config.vocab_size, logits)
+        }
+    };
+    let rows = logits.len() / vocab_size;
+    let printed = Printed {
+        vocab_size,
+        positions: (ids.len() - rows..ids.len()).collect(),
+        logits: logits.chunks_exact(vocab_size).collect(),
+    };
+    if arguments.json {
+        println!("{}", serde_json::to_string(&printed)?);
+    } else {
+        print_largest(&printed);
+    }
+    Ok(())
+}
+
+impl Splice {
+    /// Marks the inserted rows in `ids` and gives their values.
+    fn insert(&self, ids: &mut Vec<u32>) -> Result<Vec<f32>, CommandError> {
+        if self.position > ids.len() {
+            let message = format!(
+                "--splice is at position {}, but there are {} ids",
+                self.position,
+                ids.len()
+            );
+            return Err(message.into());
+        }
+        let rows = SafetensorsFile::open(&self.file)?.values(&self.tensor)?;
+        let [count, _] = rows.shape[..] else {
+            let message = format!(
+                "tensor {} has shape {:?}, expected [rows, hidden size]",
+                self.tensor, rows.shape
+            );
+            return Err(message.into());
+        };
+        let marks = std::iter::repeat_n(EMBEDDING_GIVEN, count);
+        ids.splice(self.position..self.position, marks);
+        Ok(rows.values)
+    }
+}
+
+fn print_largest(printed: &Printed) {
+    for (position, row) in printed.positions.iter().zip(&printed.logits) {
+        let mut order: Vec<usize> = (0..row.len()).collect();
+        order.sort_by(|&a, &b| row[b].total_cmp(&row[a]));
+        let largest: Vec<String> = order
+            .iter()
+            .take(PRINTED_LOGITS)
+            .map(|&id| format!("{id}: {:.4}", row[id]))
+            .collect();
+        println!("position {position}: {}", largest.join("  "));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_splice_is_read_with_colons_in_its_path() {
+        let splice: Splice = "3:C:/x.safetensors:rows".parse().unwrap();
+        assert_eq!(splice.position, 3);
+        assert_eq!(splice.file, PathBuf::from("C:/x.safetensors"));
+        assert_eq!(splice.tensor, "rows");
+        assert!("3:x".parse::<Splice>().is_err());
+        assert!("x:y:z".parse::<Splice>().is_err());
+    }
+}

@@ -1,0 +1,436 @@
+//! Runs lists of steps on the CPU: one loaded model with its cache.
+
+use super::{Attend, Linear, Rotate};
+use super::{attend, embed, matmul, matvec, rms_norm, rotate_and_cache, select};
+use crate::formats::source::ByteSource;
+use crate::model::step::{Output, Slot, Step, WeightId};
+use crate::model::{
+    ForwardOptions, Head, KvType, Model, ModelError, RequestError, RunState, check_ids, forward,
+    read_weights, rope_frequencies, rope_table,
+};
+
+/// Bytes of weights read at a time.
+const CHUNK_BYTES: usize = 1 << 22;
+
+/// How a model is loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExecutorOptions {
+    /// Type of cached keys and values.
+    pub kv_type: KvType,
+    /// Most positions of the cache; the model's context length where absent or larger.
+    pub positions: Option<usize>,
+}
+
+/// A model on the CPU.
+pub struct Executor {
+    model: Model,
+    /// Dequantized, by [`WeightId`]; `[rows, cols]`.
+    weights: Vec<Vec<f32>>,
+    /// `[positions, head_dim / 2]` of (cos, sin).
+    rotations: Vec<[f32; 2]>,
+    kv_type: KvType,
+    /// Keys and values of each layer, `[positions, num_kv_heads, head_dim]`.
+    caches: Vec<Cache>,
+    slots: Slots,
+    /// The sequence, and room for one token behind it.
+    tokens: Vec<u32>,
+    run: RunState,
+}
+
+#[derive(Clone, Default)]
+struct Cache {
+    keys: Vec<f32>,
+    values: Vec<f32>,
+}
+
+/// The activations, `[rows of the present pass, width]`.
+#[derive(Default)]
+struct Slots {
+    residual: Vec<f32>,
+    qkv: Vec<f32>,
+    attention: Vec<f32>,
+    feed_forward: Vec<f32>,
+    hidden: Vec<f32>,
+    logits: Vec<f32>,
+}
+
+impl Slots {
+    fn get(&self, slot: Slot) -> &[f32] {
+        match slot {
+            Slot::Residual => &self.residual,
+            Slot::Qkv => &self.qkv,
+            Slot::Attention => &self.attention,
+            Slot::FeedForward => &self.feed_forward,
+            Slot::Hidden => &self.hidden,
+            Slot::Logits => &self.logits,
+        }
+    }
+
+    fn of(&mut self, slot: Slot) -> &mut Vec<f32> {
+        match slot {
+            Slot::Residual => &mut self.residual,
+            Slot::Qkv => &mut self.qkv,
+            Slot::Attention => &mut self.attention,
+            Slot::FeedForward => &mut self.feed_forward,
+            Slot::Hidden => &mut self.hidden,
+            Slot::Logits => &mut self.logits,
+        }
+    }
+}
+
+impl Executor {
+    /// Opens a model file and dequantizes its weights.
+    pub async fn load(
+        source: &impl ByteSource,
+        options: ExecutorOptions,
+    ) -> Result<Self, ModelError> {
+        let model = Model::open(source).await?;
+        let mut weights = vec![Vec::new(); model.weights.list.len()];
+        for (values, weight) in weights.iter_mut().zip(&model.weights.list) {
+            *values = vec![0.0; weight.rows * weight.cols];
+        }
+        read_weights(source, &model, CHUNK_BYTES, |chunk| {
+            let weight = model.weights.get(chunk.weight);
+            let values = weight.weight_type.dequantize(&chunk.raw);
+            let first = chunk.first_row * weight.cols;
+            weights[chunk.weight.0][first..first + values.len()].copy_from_slice(&values);
+        })
+        .await?;
+        let config = &model.config;
+        let context = config.context_length;
+        let positions = options.positions.map_or(context, |it| it.min(context));
+        let factors = model
+            .weights
+            .rope_factors
+            .map(|id| weights[id.0].as_slice());
+        let rotations = rope_table(&rope_frequencies(config, factors), positions);
+        let cache_len = positions * config.kv_width();
+        let cache = Cache {
+            keys: vec![0.0; cache_len],
+            values: vec![0.0; cache_len],
+        };
+        Ok(Self {
+            caches: vec![cache; config.num_layers],
+            tokens: vec![0; positions + 1],
+            weights,
+            rotations,
+            kv_type: options.kv_type,
+            slots: Slots::default(),
+            run: RunState::default(),
+            model,
+        })
+    }
+
+    /// What was loaded.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Positions that the cache holds.
+    pub fn positions(&self) -> usize {
+        self.tokens.len() - 1
+    }
+
+    /// Logits `[ids.len(), vocab_size]` at every position. Rows of `ids` that are
+    /// [`EMBEDDING_GIVEN`](crate::model::step::EMBEDDING_GIVEN) take the rows of `given`
+    /// `[any, hidden_size]` in order.
+    pub fn logits(&mut self, ids: &[u32], given: &[f32]) -> Result<Vec<f32>, RequestError> {
+        self.pass(ids, given, Head::AllLogits.into())?;
+        Ok(self.slots.logits.clone())
+    }
+
+    /// Logits `[vocab_size]` at the last position.
+    pub fn last_logits(&mut self, ids: &[u32], given: &[f32]) -> Result<Vec<f32>, RequestError> {
+        self.pass(ids, given, Head::LastLogits.into())?;
+        Ok(self.slots.logits.clone())
+    }
+
+    /// Hidden states `[ids.len(), hidden_size]` after the final norm.
+    pub fn hidden_states(&mut self, ids: &[u32], given: &[f32]) -> Result<Vec<f32>, RequestError> {
+        self.pass(ids, given, Head::HiddenStates.into())?;
+        Ok(self.slots.hidden.clone())
+    }
+
+    /// The residual stream `[ids.len(), hidden_size]` after the first `layers` layers.
+    pub fn residual(
+        &mut self,
+        ids: &[u32],
+        given: &[f32],
+        layers: usize,
+    ) -> Result<Vec<f32>, RequestError> {
+        let options = ForwardOptions {
+            layers: Some(layers),
+            head: Head::None,
+        };
+        self.pass(ids, given, options)?;
+        Ok(self.slots.residual.clone())
+    }
+
+    /// Reads a prompt from position 0 on.
+    pub(super) fn pass(
+        &mut self,
+        ids: &[u32],
+        given: &[f32],
+        options: ForwardOptions,
+    ) -> Result<(), RequestError> {
+        self.begin(ids, given, RunState::default())?;
+        self.execute(
+            &forward(&self.model.config, &self.model.weights, options),
+            given,
+        );
+        Ok(())
+    }
+
+    /// Puts a prompt at position 0; `run` says what is to be written behind it.
+    pub(super) fn begin(
+        &mut self,
+        ids: &[u32],
+        given: &[f32],
+        run: RunState,
+    ) -> Result<(), RequestError> {
+        let config = &self.model.config;
+        let field = "the prompt";
+        let marked = check_ids(field, ids, 0, config.vocab_size, self.positions())?;
+        if marked * config.hidden_size != given.len() {
+            return Err(RequestError::Given {
+                field,
+                marked,
+                given: given.len() / config.hidden_size,
+            });
+        }
+        self.tokens[..ids.len()].copy_from_slice(ids);
+        self.run = RunState {
+            rows: ids.len() as u32,
+            position: 0,
+            ..run
+        };
+        Ok(())
+    }
+
+    /// Chooses the next token from the logits; `None` when the run had ended.
+    pub(super) fn select(&mut self) -> Option<u32> {
+        if self.run.done != 0 {
+            return None;
+        }
+        select(&mut self.run, &self.slots.logits, &mut self.tokens);
+        Some(self.tokens[self.run.position as usize])
+    }
+
+    /// Whether the run has ended.
+    pub(super) fn is_done(&self) -> bool {
+        self.run.done != 0
+    }
+
+    /// Rows `first..first + count` of the hidden states, projected: `[count, target hidden size]`.
+    pub(super) fn project(&self, first: u32, count: u32) -> Vec<f32> {
+        let projection = self.model.weights.projection;
+        let projection = projection.expect("pairs are made of generators only");
+        let weight = self.model.weights.get(projection.weight);
+        let linear = Linear {
+            width: weight.cols,
+            out_width: weight.rows,
+            out_stride: weight.rows,
+            ..Linear::default()
+        };
+        let run = RunState {
+            rows: count,
+            first_row: first,
+            ..RunState::default()
+        };
+        let mut rows = vec![0.0; count as usize * weight.rows];
+        matmul(
+            &run,
+            &linear,
+            self.weight(projection.weight),
+            Some(self.weight(projection.bias)),
+            &self.slots.hidden,
+            &mut rows,
+        );
+        rows
+    }
+
+    fn weight(&self, id: WeightId) -> &[f32] {
+        &self.weights[id.0]
+    }
+
+    fn width(&self, slot: Slot) -> usize {
+        let config = &self.model.config;
+        match slot {
+            Slot::Residual | Slot::Hidden => config.hidden_size,
+            Slot::Qkv => config.qkv_width(),
+            Slot::Attention => config.query_width(),
+            Slot::FeedForward => config.intermediate_size,
+            Slot::Logits => config.vocab_size,
+        }
+    }
+
+    /// Executes steps for the rows of the present pass.
+    pub(super) fn execute(&mut self, steps: &[Step], given: &[f32]) {
+        for step in steps {
+            self.step(step, given);
+        }
+    }
+
+    fn step(&mut self, step: &Step, given: &[f32]) {
+        match *step {
+            Step::Embed { table, out } => {
+                let mut rows = self.take_for(out, self.run.rows);
+                let width = self.width(out);
+                embed(
+                    &self.run,
+                    self.weight(table),
+                    &self.tokens,
+                    given,
+                    width,
+                    &mut rows,
+                );
+                *self.slots.of(out) = rows;
+            }
+            Step::RmsNorm { x, weight, out } => {
+                let mut rows = self.take_for(out, self.run.rows);
+                let eps = self.model.config.rms_norm_eps;
+                rms_norm(
+                    &self.run,
+                    self.weight(weight),
+                    self.slots.get(x),
+                    eps,
+                    &mut rows,
+                );
+                *self.slots.of(out) = rows;
+            }
+            Step::Linear {
+                x,
+                norm,
+                weight,
+                bias,
+                out,
+                output,
+                last_row_only,
+            } => self.linear(LinearStep {
+                x,
+                norm,
+                weight,
+                bias,
+                out,
+                output,
+                gated: false,
+                last_row_only,
+            }),
+            Step::GatedLinear {
+                x,
+                norm,
+                weight,
+                out,
+            } => self.linear(LinearStep {
+                x,
+                norm: Some(norm),
+                weight,
+                bias: None,
+                out,
+                output: Output::Store { first: 0 },
+                gated: true,
+                last_row_only: false,
+            }),
+            Step::RotateAndCache { layer } => self.rotate_and_cache(layer),
+            Step::Attend { layer } => self.attend(layer),
+        }
+    }
+
+    /// One row is a `matvec`, which norms its input itself; more are `rms_norm` and `matmul`.
+    fn linear(&mut self, step: LinearStep) {
+        let one_row = step.last_row_only || self.run.rows == 1;
+        let mut y = self.take_for(step.out, if one_row { 1 } else { self.run.rows });
+        let eps = self.model.config.rms_norm_eps;
+        let weight = self.weight(step.weight);
+        let bias = step.bias.map(|id| self.weight(id));
+        let x = self.slots.get(step.x);
+        let rows = self.model.weights.get(step.weight).rows;
+        let linear = Linear {
+            width: self.width(step.x),
+            out_width: if step.gated { rows / 2 } else { rows },
+            out_first: match step.output {
+                Output::Store { first } => first as usize,
+                Output::Add => 0,
+            },
+            out_stride: self.width(step.out),
+            add: step.output == Output::Add,
+            gated: step.gated,
+        };
+        let norm = step.norm.map(|id| self.weight(id));
+        match norm {
+            _ if one_row => {
+                let norm = norm.map(|norm| (norm, eps));
+                matvec(&self.run, &linear, weight, norm, bias, x, &mut y);
+            }
+            Some(norm) => {
+                let mut normed = vec![0.0; x.len()];
+                rms_norm(&self.run, norm, x, eps, &mut normed);
+                matmul(&self.run, &linear, weight, bias, &normed, &mut y);
+            }
+            None => matmul(&self.run, &linear, weight, bias, x, &mut y),
+        }
+        *self.slots.of(step.out) = y;
+    }
+
+    fn rotate_and_cache(&mut self, layer: u32) {
+        let config = &self.model.config;
+        let rotate = Rotate {
+            heads: config.num_heads,
+            kv_heads: config.num_kv_heads,
+            head_dim: config.head_dim,
+            pairing: config.rope_pairing,
+            kv_type: self.kv_type,
+        };
+        let cache = &mut self.caches[layer as usize];
+        rotate_and_cache(
+            &self.run,
+            &rotate,
+            &self.rotations,
+            &mut self.slots.qkv,
+            &mut cache.keys,
+            &mut cache.values,
+        );
+    }
+
+    fn attend(&mut self, layer: u32) {
+        let mut rows = self.take_for(Slot::Attention, self.run.rows);
+        let config = &self.model.config;
+        let constants = Attend {
+            heads: config.num_heads,
+            kv_heads: config.num_kv_heads,
+            head_dim: config.head_dim,
+            window: config.sliding_window,
+        };
+        let cache = &self.caches[layer as usize];
+        attend(
+            &self.run,
+            &constants,
+            &self.slots.qkv,
+            &cache.keys,
+            &cache.values,
+            &mut rows,
+        );
+        self.slots.attention = rows;
+    }
+
+    /// The activations of a slot, of the right size for `rows` rows, out of the slots while they
+    /// are written.
+    fn take_for(&mut self, slot: Slot, rows: u32) -> Vec<f32> {
+        let len = rows as usize * self.width(slot);
+        let mut taken = std::mem::take(self.slots.of(slot));
+        taken.resize(len, 0.0);
+        taken
+    }
+}
+
+/// [`Step::Linear`] and [`Step::GatedLinear`] in one.
+struct LinearStep {
+    x: Slot,
+    norm: Option<WeightId>,
+    weight: WeightId,
+    bias: Option<WeightId>,
+    out: Slot,
+    output: Output,
+    gated: bool,
+    last_row_only: bool,
+}
