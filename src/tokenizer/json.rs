@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use super::TokenizerError;
 use super::vocabulary::{PreTokenizer, TokenType, Vocabulary};
 
-/// Reads the tables. Errors name the field that is missing or not supported.
-pub fn read(json: &[u8]) -> Result<Vocabulary, TokenizerError> {
+/// Reads the tables, and whether text is composed (Unicode NFC) before it is split. Errors name the field that is
+/// missing or not supported.
+pub fn read(json: &[u8]) -> Result<(Vocabulary, bool), TokenizerError> {
     let file: Value = serde_json::from_slice(json).map_err(|error| wrong(error.to_string()))?;
     let model = &file["model"];
     if model["type"].as_str().is_some_and(|kind| kind != "BPE") {
@@ -20,7 +21,15 @@ pub fn read(json: &[u8]) -> Result<Vocabulary, TokenizerError> {
             "model.byte_fallback is true: only byte-level BPE is supported".to_owned(),
         ));
     }
+    let composes = read_normalizer(&file["normalizer"])?;
     let pre_tokenizer = read_pre_tokenizer(&file["pre_tokenizer"])?;
+    let whole_words = &model["ignore_merges"];
+    if (*whole_words == json!(true)) != pre_tokenizer.takes_whole_words() {
+        let name = pre_tokenizer.name();
+        return Err(wrong(format!(
+            "model.ignore_merges is {whole_words}, which does not go with {name}"
+        )));
+    }
 
     let vocab = model["vocab"]
         .as_object()
@@ -70,7 +79,7 @@ pub fn read(json: &[u8]) -> Result<Vocabulary, TokenizerError> {
             _ => Err(wrong(format!("merge {number} is {merge}, not two tokens"))),
         }
     });
-    Ok(Vocabulary {
+    let vocabulary = Vocabulary {
         model: "gpt2".to_owned(),
         pre: pre_tokenizer.name().to_owned(),
         tokens,
@@ -79,7 +88,8 @@ pub fn read(json: &[u8]) -> Result<Vocabulary, TokenizerError> {
         eos_id: None,
         bos_id: None,
         add_bos: false,
-    })
+    };
+    Ok((vocabulary, composes))
 }
 
 fn wrong(message: String) -> TokenizerError {
@@ -95,35 +105,51 @@ fn read_id(id: &Value, token: &str) -> Result<usize, TokenizerError> {
 
 fn read_pre_tokenizer(value: &Value) -> Result<PreTokenizer, TokenizerError> {
     let parts = match value["pretokenizers"].as_array() {
-        Some(parts) => parts.iter().collect(),
-        None => vec![value],
+        Some(parts) => parts.as_slice(),
+        None => std::slice::from_ref(value),
     };
-    if let [byte_level] = parts[..]
-        && byte_level["type"] == "ByteLevel"
-        && byte_level["use_regex"] != json!(false)
-        && byte_level["add_prefix_space"] != json!(true)
-    {
-        return Ok(PreTokenizer::Gpt2);
+    find_pre_tokenizer(parts).ok_or_else(|| {
+        let known = PreTokenizer::NAMES.join(", ");
+        wrong(format!(
+            "pre_tokenizer is none of those known here: {known}"
+        ))
+    })
+}
+
+fn find_pre_tokenizer(parts: &[Value]) -> Option<PreTokenizer> {
+    let (byte_level, splits) = parts.split_last()?;
+    if byte_level["type"] != "ByteLevel" || byte_level["add_prefix_space"] == json!(true) {
+        return None;
     }
-    if let [split, byte_level] = parts[..]
-        && split["type"] == "Split"
-        && split["behavior"] == "Isolated"
-        && byte_level["type"] == "ByteLevel"
-        && byte_level["add_prefix_space"] != json!(true)
-    {
-        let pattern = split["pattern"]["Regex"].as_str().unwrap_or_default();
-        let known = [PreTokenizer::Qwen2, PreTokenizer::LlamaBpe];
-        if let Some(known) = known.into_iter().find(|known| known.pattern() == pattern) {
-            return Ok(known);
-        }
+    if splits.is_empty() {
+        return (byte_level["use_regex"] != json!(false)).then_some(PreTokenizer::Gpt2);
     }
-    Err(wrong(
-        "pre_tokenizer is none of those known here (GPT-2, Llama 3, Qwen2)".to_owned(),
-    ))
+    let pattern = |split: &Value| -> Option<String> {
+        let isolated = split["type"] == "Split"
+            && split["behavior"] == "Isolated"
+            && split["invert"] != json!(true);
+        isolated
+            .then(|| split["pattern"]["Regex"].as_str().map(str::to_owned))
+            .flatten()
+    };
+    let patterns: Vec<String> = splits.iter().map(pattern).collect::<Option<_>>()?;
+    PreTokenizer::ALL
+        .into_iter()
+        .find(|known| known.patterns() == patterns)
+}
+
+fn read_normalizer(value: &Value) -> Result<bool, TokenizerError> {
+    match value["type"].as_str() {
+        None if value.is_null() => Ok(false),
+        Some("NFC") => Ok(true),
+        _ => Err(wrong(format!(
+            "normalizer is {value}: only null and \"NFC\" are supported"
+        ))),
+    }
 }
 
 /// Writes the tables so that Hugging Face's own libraries read them.
-pub fn write(vocabulary: &Vocabulary, pre_tokenizer: PreTokenizer) -> String {
+pub fn write(vocabulary: &Vocabulary, pre_tokenizer: PreTokenizer, composes: bool) -> String {
     let mut vocab = serde_json::Map::new();
     let mut added = Vec::new();
     for (id, token) in vocabulary.tokens.iter().enumerate() {
@@ -140,14 +166,17 @@ pub fn write(vocabulary: &Vocabulary, pre_tokenizer: PreTokenizer) -> String {
         }
     }
     let byte_level = |use_regex: bool| json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex});
-    let pre_tokenizer_json = match pre_tokenizer {
-        PreTokenizer::Default | PreTokenizer::Gpt2 => byte_level(true),
-        PreTokenizer::Qwen2 | PreTokenizer::LlamaBpe => {
-            json!({"type": "Sequence", "pretokenizers": [
-                {"type": "Split", "pattern": {"Regex": pre_tokenizer.pattern()}, "behavior": "Isolated", "invert": false},
-                byte_level(false)
-            ]})
-        }
+    let pre_tokenizer_json = if pre_tokenizer == PreTokenizer::Gpt2 {
+        byte_level(true)
+    } else {
+        let split = |pattern: &&str| json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false});
+        let splits = pre_tokenizer.patterns().iter().map(split);
+        json!({"type": "Sequence", "pretokenizers": splits.chain([byte_level(false)]).collect::<Vec<_>>()})
+    };
+    let normalizer = if composes {
+        json!({"type": "NFC"})
+    } else {
+        Value::Null
     };
     let merges: Vec<Vec<&str>> = vocabulary
         .merges
@@ -155,7 +184,7 @@ pub fn write(vocabulary: &Vocabulary, pre_tokenizer: PreTokenizer) -> String {
         .map(|merge| merge.split(' ').collect())
         .collect();
     let file = json!({
-        "version": "1.0", "truncation": null, "padding": null, "added_tokens": added, "normalizer": null,
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": added, "normalizer": normalizer,
         "pre_tokenizer": pre_tokenizer_json, "post_processor": null, "decoder": byte_level(true),
         "model": {
             "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,

@@ -20,8 +20,10 @@ pub use stream::Stream;
 pub use train::train_tokenizer;
 pub use vocabulary::{PreTokenizer, TokenType, Vocabulary};
 
-use tokenizers::Model as _;
+use std::borrow::Cow;
+
 use tokenizers::models::bpe::BPE;
+use tokenizers::{Model as _, NormalizedString};
 
 /// What can be wrong with a tokenizer, or with text for it.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +76,16 @@ pub struct Tokenizer {
     whole_tokens: Vec<WholeToken>,
     /// For each id the bytes that it stands for; empty for control tokens.
     token_bytes: Vec<Vec<u8>>,
+    /// What is done to text before it is split. A pointer, so that a wasm in which nothing reads tokenizer.json
+    /// does not carry the Unicode tables.
+    normalize: Option<fn(&str) -> String>,
+}
+
+/// Unicode normalization form C: accents and Hangul composed.
+fn compose(text: &str) -> String {
+    let mut text = NormalizedString::from(text);
+    text.nfc();
+    text.get().to_owned()
 }
 
 impl std::fmt::Debug for Tokenizer {
@@ -126,17 +138,25 @@ impl Tokenizer {
             bpe,
             whole_tokens,
             token_bytes,
+            normalize: None,
         })
     }
 
     /// A tokenizer from the bytes of a Hugging Face `tokenizer.json` with byte-level BPE.
     pub fn from_json(json: &[u8]) -> Result<Self, TokenizerError> {
-        Self::from_vocabulary(json::read(json)?)
+        let (vocabulary, composes) = json::read(json)?;
+        let mut tokenizer = Self::from_vocabulary(vocabulary)?;
+        tokenizer.normalize = composes.then_some(compose);
+        Ok(tokenizer)
     }
 
     /// The tokenizer as a Hugging Face `tokenizer.json`.
     pub fn to_json(&self) -> String {
-        json::write(&self.vocabulary, self.pre_tokenizer)
+        json::write(
+            &self.vocabulary,
+            self.pre_tokenizer,
+            self.normalize.is_some(),
+        )
     }
 
     /// The tables, as a GGUF file holds them.
@@ -186,7 +206,11 @@ impl Tokenizer {
     }
 
     fn encode_plain(&self, text: &str, ids: &mut Vec<u32>) {
-        for piece in self.splitter.pieces(text) {
+        let text = match self.normalize {
+            Some(normalize) => Cow::Owned(normalize(text)),
+            None => Cow::Borrowed(text),
+        };
+        for piece in self.splitter.pieces(&text) {
             let piece = bytes::from_bytes(piece.as_bytes());
             // Only a model with dropout or an unknown token can fail, and ours has neither.
             let tokens = self.bpe.tokenize(&piece).unwrap_or_default();

@@ -57,13 +57,16 @@ pub enum PreTokenizer {
     Qwen2,
     /// Digits by three; a word that is a token is taken whole.
     LlamaBpe,
-    /// llama.cpp's rule for files that name none. It cuts digits by three.
+    /// llama.cpp's rule for files that name none: punctuation apart, digits by three.
     Default,
     /// The rule of GPT-2: digits stay together.
     Gpt2,
 }
 
 impl PreTokenizer {
+    /// All of them.
+    pub const ALL: [PreTokenizer; 4] = [Self::Qwen2, Self::LlamaBpe, Self::Default, Self::Gpt2];
+
     /// The names that [`PreTokenizer::from_name`] knows.
     pub const NAMES: [&'static str; 4] = ["qwen2", "llama-bpe", "default", "gpt-2"];
 
@@ -88,19 +91,25 @@ impl PreTokenizer {
         }
     }
 
-    /// The regular expression whose matches are the pieces.
-    pub fn pattern(self) -> &'static str {
+    /// The regular expressions that cut text, one after the other.
+    pub fn patterns(self) -> &'static [&'static str] {
         match self {
-            Self::Qwen2 => concat!(
+            Self::Qwen2 => &[concat!(
                 r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}",
                 r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-            ),
-            Self::LlamaBpe => concat!(
+            )],
+            Self::LlamaBpe => &[concat!(
                 r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}",
                 r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-            ),
-            Self::Default | Self::Gpt2 => {
-                r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+            )],
+            Self::Default => &[
+                r"[\p{P}\$\+<=>\^~\|]+",
+                r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)",
+                r"\p{N}+",
+                r"[0-9][0-9][0-9]",
+            ],
+            Self::Gpt2 => {
+                &[r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"]
             }
         }
     }
