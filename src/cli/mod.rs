@@ -1,7 +1,10 @@
 //! The command: one file a subcommand, each with its arguments, one call into the library, and what is printed.
 
+mod ask;
 mod data;
+mod eval;
 mod logits;
+mod pair;
 
 use clap::{Parser, Subcommand};
 
@@ -15,7 +18,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Ask(ask::Arguments),
     Data(data::Data),
+    Eval(eval::Arguments),
     Logits(logits::Logits),
 }
 
@@ -25,7 +30,9 @@ pub type CommandError = Box<dyn std::error::Error + Send + Sync>;
 /// Parses the process's arguments and runs the subcommand.
 pub fn run() -> Result<(), CommandError> {
     match Arguments::parse().command {
+        Command::Ask(arguments) => ask::run(&arguments),
         Command::Data(data) => data::run(&data),
+        Command::Eval(arguments) => eval::run(&arguments),
         Command::Logits(logits) => logits::run(&logits),
     }
 }

@@ -1,8 +1,12 @@
 //! A model folder on disk: `semcot.json` and the files that it names.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::formats::manifest::{Manifest, ManifestError};
+use sha2::{Digest, Sha256};
+
+use crate::formats::manifest::{Manifest, ManifestError, ModelFile, hex};
 use crate::formats::source::{FileSource, SourceError};
 
 /// The manifest's file name.
@@ -26,7 +30,7 @@ pub enum FolderError {
         /// Why.
         error: std::io::Error,
     },
-    /// The manifest is wrong.
+    /// The manifest is wrong, or the file is not the one that it describes.
     #[error("{path}: {error}")]
     Manifest {
         /// The file.
@@ -60,19 +64,48 @@ impl Folder {
         })
     }
 
-    /// The target's file.
+    /// The target's file, its size and SHA-256 checked.
     ///
     /// # Errors
-    /// When it cannot be opened.
-    pub fn target(&self) -> Result<FileSource, SourceError> {
-        FileSource::open(&self.path.join(&self.manifest.files.target.path))
+    /// When it cannot be opened, or is not the file that the manifest describes.
+    pub fn target(&self) -> Result<FileSource, FolderError> {
+        self.verified(&self.manifest.files.target)
     }
 
-    /// The generator's file.
+    /// The generator's file, its size and SHA-256 checked.
     ///
     /// # Errors
-    /// When it cannot be opened.
-    pub fn generator(&self) -> Result<FileSource, SourceError> {
-        FileSource::open(&self.path.join(&self.manifest.files.generator.path))
+    /// When it cannot be opened, or is not the file that the manifest describes.
+    pub fn generator(&self) -> Result<FileSource, FolderError> {
+        self.verified(&self.manifest.files.generator)
+    }
+
+    fn verified(&self, file: &ModelFile) -> Result<FileSource, FolderError> {
+        let path = self.path.join(&file.path);
+        let source = FileSource::open(&path)?;
+        let mut digest = Sha256::new();
+        let size_bytes = File::open(&path)
+            .and_then(|mut reader| std::io::copy(&mut reader, &mut Digested(&mut digest)))
+            .map_err(|error| FolderError::Read {
+                path: path.clone(),
+                error,
+            })?;
+        file.verify(size_bytes, &hex(&digest.finalize()))
+            .map_err(|error| FolderError::Manifest { path, error })?;
+        Ok(source)
+    }
+}
+
+/// Takes written bytes into a digest.
+struct Digested<'a>(&'a mut Sha256);
+
+impl Write for Digested<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }

@@ -6,6 +6,7 @@ pub mod answer;
 pub mod comparison;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod folder;
+pub mod loading;
 mod mode;
 pub mod pair;
 pub mod request;

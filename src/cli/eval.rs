@@ -1,0 +1,159 @@
+//! `semcot eval`: accuracy and cost of a pair over many questions, on the engine itself.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::evaluation::run::{Score, evaluate};
+use crate::evaluation::{Item, data};
+use crate::model::run::Execute;
+use crate::problems::{self, Split, generate};
+use crate::reasoning::{AskOptions, Mode, Pair};
+
+use super::CommandError;
+use super::data::{Difficulty, Family};
+use super::pair::{DeviceArguments, OpenPair};
+
+/// Measure a pair's accuracy and cost.
+#[derive(Args)]
+pub struct Arguments {
+    /// Model folder (with semcot.json).
+    #[arg(long)]
+    model: PathBuf,
+    /// Draw held-out problems of a built-in family.
+    #[arg(long, required_unless_present = "data", conflicts_with = "data")]
+    family: Option<Family>,
+    /// How many problems to draw, or how many items of the file to take at most.
+    #[arg(long)]
+    count: Option<usize>,
+    /// Seed of the draw.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    #[command(flatten)]
+    difficulty: Difficulty,
+    /// A file of questions with answers instead: JSON lines or a JSON array.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Modes, separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "implicit,explicit,direct")]
+    modes: Vec<Mode>,
+    /// Number of implicit tokens (default: the pair's own).
+    #[arg(long)]
+    implicit_tokens: Option<u32>,
+    /// Most tokens to write (default: the pair's own).
+    #[arg(long)]
+    max_tokens: Option<u32>,
+    /// Tokens decoded a submit (default: from the device's measured read-back).
+    #[arg(long)]
+    tokens_per_submit: Option<u32>,
+    #[command(flatten)]
+    device: DeviceArguments,
+    /// Write the scores to this file as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Print every wrong answer.
+    #[arg(long)]
+    show_wrong: bool,
+}
+
+/// Problems drawn where `--count` is absent.
+const DEFAULT_COUNT: usize = 1000;
+
+/// What `--json` writes.
+#[derive(Serialize)]
+struct Written<'a> {
+    command: Vec<String>,
+    device: &'a str,
+    modes: BTreeMap<Mode, Score>,
+}
+
+/// Runs the subcommand.
+pub fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let items = items(arguments)?;
+    if items.is_empty() {
+        return Err("there are no questions to ask".into());
+    }
+    match pollster::block_on(OpenPair::open(&arguments.model, &arguments.device))? {
+        OpenPair::Gpu(mut pair) => {
+            let device = pair.executor().describe();
+            pollster::block_on(score(&mut pair, &items, &device, arguments))
+        }
+        OpenPair::Cpu(mut pair) => {
+            pollster::block_on(score(&mut pair, &items, "CPU twin", arguments))
+        }
+    }
+}
+
+fn items(arguments: &Arguments) -> Result<Vec<Item>, CommandError> {
+    if let Some(path) = &arguments.data {
+        let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let mut items = data::parse(&bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+        items.truncate(arguments.count.unwrap_or(usize::MAX));
+        return Ok(items);
+    }
+    let family: problems::Family = arguments
+        .family
+        .ok_or("name a --family or a --data file")?
+        .into();
+    let settings = arguments.difficulty.settings(family);
+    let problems = generate(family, Split::Heldout, arguments.seed, &settings)?;
+    Ok(problems
+        .take(arguments.count.unwrap_or(DEFAULT_COUNT))
+        .map(Item::from)
+        .collect())
+}
+
+async fn score<E: Execute>(
+    pair: &mut Pair<E>,
+    items: &[Item],
+    device: &str,
+    arguments: &Arguments,
+) -> Result<(), CommandError>
+where
+    E::Error: Send + Sync,
+{
+    let options = AskOptions {
+        implicit_tokens: arguments.implicit_tokens,
+        max_tokens: arguments.max_tokens,
+        tokens_per_submit: arguments.tokens_per_submit,
+        ..AskOptions::new(Mode::Implicit)
+    };
+    let scores = evaluate(pair, items, &arguments.modes, &options, |asked| {
+        if arguments.show_wrong && !asked.strict {
+            println!(
+                "{} {:?} for {:?}: {}",
+                asked.answer.mode, asked.answer.answer, asked.truth, asked.query
+            );
+        }
+        ControlFlow::Continue(())
+    })
+    .await?;
+    println!("on {device}");
+    println!("mode      n      strict  95 %            official  tokens  ms (median)");
+    for (mode, score) in &scores {
+        println!(
+            "{:<9} {:<6} {:>5.1} %  {:>5.1}–{:>5.1} %   {:>5.1} %   {:>6.1}  {:>8.2}",
+            mode.name(),
+            score.n,
+            100.0 * score.strict,
+            100.0 * score.strict_interval[0],
+            100.0 * score.strict_interval[1],
+            100.0 * score.official,
+            score.tokens,
+            score.ms.median,
+        );
+    }
+    if let Some(path) = &arguments.json {
+        let written = Written {
+            command: std::env::args().skip(1).collect(),
+            device,
+            modes: scores,
+        };
+        std::fs::write(path, serde_json::to_vec_pretty(&written)?)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! Opening a pair for the commands that ask: which device, which cache, which folder.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+
+use crate::gpu::{Gpu, GpuModelOptions, GpuOptions, GpuPair, ReadBack};
+use crate::model::KvType;
+use crate::reasoning::Pair;
+use crate::reasoning::folder::Folder;
+use crate::reasoning::loading::{load_on_cpu, load_on_gpu};
+use crate::reference::{ExecutorOptions, PairExecutor};
+
+use super::CommandError;
+
+/// What computes, and how.
+#[derive(Args)]
+pub struct DeviceArguments {
+    /// What computes.
+    #[arg(long, default_value = "gpu")]
+    pub device: Device,
+    /// How keys and values are kept.
+    #[arg(long, default_value = "f16")]
+    pub kv: Kv,
+}
+
+/// What computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Device {
+    /// The GPU, by this project's shaders.
+    Gpu,
+    /// The CPU twin: slow, and written to be read.
+    Cpu,
+}
+
+/// How keys and values are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kv {
+    /// Half precision.
+    F16,
+    /// Single precision.
+    F32,
+}
+
+impl From<Kv> for KvType {
+    fn from(kv: Kv) -> Self {
+        match kv {
+            Kv::F16 => KvType::F16,
+            Kv::F32 => KvType::F32,
+        }
+    }
+}
+
+/// A pair on one of the devices.
+pub enum OpenPair {
+    /// On the GPU.
+    Gpu(Box<Pair<GpuPair>>),
+    /// On the CPU twin.
+    Cpu(Box<Pair<PairExecutor>>),
+}
+
+impl OpenPair {
+    /// Opens the model folder at `path` on the chosen device.
+    pub async fn open(path: &Path, arguments: &DeviceArguments) -> Result<Self, CommandError> {
+        let folder = Folder::open(path)?;
+        let (target, generator) = (folder.target()?, folder.generator()?);
+        let kv: KvType = arguments.kv.into();
+        match arguments.device {
+            Device::Gpu => {
+                let gpu = Arc::new(Gpu::new(GpuOptions::default()).await?);
+                let options = GpuModelOptions {
+                    kv,
+                    ..GpuModelOptions::default()
+                };
+                let pair = load_on_gpu(
+                    gpu,
+                    &folder.manifest,
+                    &target,
+                    &generator,
+                    options,
+                    ReadBack::Await,
+                );
+                Ok(OpenPair::Gpu(Box::new(pair.await?)))
+            }
+            Device::Cpu => {
+                let options = ExecutorOptions {
+                    kv_type: kv,
+                    ..ExecutorOptions::default()
+                };
+                let pair = load_on_cpu(&folder.manifest, &target, &generator, options);
+                Ok(OpenPair::Cpu(Box::new(pair.await?)))
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! From opened files to a [`Pair`], on the GPU or on the CPU twin: the same checks for both.
+
+use std::sync::Arc;
+
+use crate::formats::manifest::Manifest;
+use crate::formats::source::ByteSource;
+use crate::gpu::{Gpu, GpuError, GpuModel, GpuModelOptions, GpuPair, ReadBack};
+use crate::model::{Model, ModelError, check_pair};
+use crate::reference::{ExecutorOptions, PairExecutor};
+use crate::tokenizer::{Tokenizer, TokenizerError};
+
+use super::pair::{Pair, PairError};
+
+/// Why a pair could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A model file cannot be used.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The file in the generator's place makes no implicit tokens.
+    #[error("{file} is no generator: it has no semcot.* metadata; export it as one, or name another file")]
+    NotAGenerator {
+        /// The file.
+        file: String,
+    },
+    /// The tokenizer cannot be used.
+    #[error("{file}: {error}")]
+    Tokenizer {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        error: TokenizerError,
+    },
+    /// Manifest and models contradict each other.
+    #[error(transparent)]
+    Pair(#[from] PairError),
+    /// The device refused.
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
+}
+
+/// What both executors need before any weight is read.
+struct Opened {
+    target: Model,
+    generator: Model,
+    thought_token: u32,
+    tokenizer: Tokenizer,
+}
+
+async fn open(
+    target: &impl ByteSource,
+    generator: &impl ByteSource,
+) -> Result<Opened, LoadError> {
+    let target = Model::open(target).await?;
+    let generator = Model::open(generator).await?;
+    let Some(thoughts) = generator.generator else {
+        return Err(LoadError::NotAGenerator {
+            file: generator.file,
+        });
+    };
+    check_pair(&target, &generator).map_err(|fault| ModelError {
+        file: generator.file.clone(),
+        fault,
+    })?;
+    let tokenizer = Tokenizer::from_vocabulary(target.vocabulary()?).map_err(|error| {
+        LoadError::Tokenizer {
+            file: target.file.clone(),
+            error,
+        }
+    })?;
+    Ok(Opened {
+        target,
+        generator,
+        thought_token: thoughts.thought_token_id,
+        tokenizer,
+    })
+}
+
+/// Loads a pair onto a GPU; weights go from the sources to the device in chunks.
+///
+/// # Errors
+/// [`LoadError`]: a file that cannot be used, files that are no pair, or a device that refuses.
+pub async fn load_on_gpu(
+    gpu: Arc<Gpu>,
+    manifest: &Manifest,
+    target: &impl ByteSource,
+    generator: &impl ByteSource,
+    options: GpuModelOptions,
+    read_back: ReadBack,
+) -> Result<Pair<GpuPair>, LoadError> {
+    let opened = open(target, generator).await?;
+    let target = GpuModel::load(gpu.clone(), opened.target, target, options).await?;
+    let generator = GpuModel::load(gpu, opened.generator, generator, options).await?;
+    let executor = GpuPair::new(target, Some(generator), read_back).await?;
+    Ok(Pair::new(
+        executor,
+        opened.tokenizer,
+        manifest,
+        opened.thought_token,
+    )?)
+}
+
+/// Loads a pair onto the CPU twin.
+///
+/// # Errors
+/// [`LoadError`]: a file that cannot be used, or files that are no pair.
+pub async fn load_on_cpu(
+    manifest: &Manifest,
+    target: &impl ByteSource,
+    generator: &impl ByteSource,
+    options: ExecutorOptions,
+) -> Result<Pair<PairExecutor>, LoadError> {
+    let opened = open(target, generator).await?;
+    let executor = PairExecutor::load(target, generator, options).await?;
+    Ok(Pair::new(
+        executor,
+        opened.tokenizer,
+        manifest,
+        opened.thought_token,
+    )?)
+}
