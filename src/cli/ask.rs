@@ -155,4 +155,3 @@ mod tests {
         assert_eq!(ModeChoice::All.modes(), Mode::ALL);
     }
 }
-

@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::evaluation::run::{Score, evaluate};
-use crate::evaluation::{Item, data};
+use crate::evaluation::{Item, read_items};
 use crate::model::run::Execute;
 use crate::problems::{self, Split, generate};
 use crate::reasoning::{AskOptions, Mode, Pair};
@@ -38,7 +38,11 @@ pub struct Arguments {
     #[arg(long)]
     data: Option<PathBuf>,
     /// Modes, separated by commas.
-    #[arg(long, value_delimiter = ',', default_value = "implicit,explicit,direct")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "implicit,explicit,direct"
+    )]
     modes: Vec<Mode>,
     /// Number of implicit tokens (default: the pair's own).
     #[arg(long)]
@@ -78,7 +82,7 @@ pub fn run(arguments: &Arguments) -> Result<(), CommandError> {
     }
     match pollster::block_on(OpenPair::open(&arguments.model, &arguments.device))? {
         OpenPair::Gpu(mut pair) => {
-            let device = pair.executor().describe();
+            let device = pair.executor().target().gpu().info().name.clone();
             pollster::block_on(score(&mut pair, &items, &device, arguments))
         }
         OpenPair::Cpu(mut pair) => {
@@ -89,8 +93,9 @@ pub fn run(arguments: &Arguments) -> Result<(), CommandError> {
 
 fn items(arguments: &Arguments) -> Result<Vec<Item>, CommandError> {
     if let Some(path) = &arguments.data {
-        let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let mut items = data::parse(&bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+        let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+        let text = std::fs::read_to_string(path).map_err(|error| named(&error))?;
+        let mut items = read_items(&text).map_err(|error| named(&error))?;
         items.truncate(arguments.count.unwrap_or(usize::MAX));
         return Ok(items);
     }
@@ -125,7 +130,7 @@ where
         if arguments.show_wrong && !asked.strict {
             println!(
                 "{} {:?} for {:?}: {}",
-                asked.answer.mode, asked.answer.answer, asked.truth, asked.query
+                asked.answer.mode, asked.answer.answer, asked.truth, asked.question
             );
         }
         ControlFlow::Continue(())
@@ -137,11 +142,11 @@ where
         println!(
             "{:<9} {:<6} {:>5.1} %  {:>5.1}–{:>5.1} %   {:>5.1} %   {:>6.1}  {:>8.2}",
             mode.name(),
-            score.n,
-            100.0 * score.strict,
-            100.0 * score.strict_interval[0],
-            100.0 * score.strict_interval[1],
-            100.0 * score.official,
+            score.accuracy.n,
+            100.0 * score.accuracy.strict,
+            100.0 * score.accuracy.strict_interval.low,
+            100.0 * score.accuracy.strict_interval.high,
+            100.0 * score.accuracy.official,
             score.tokens,
             score.ms.median,
         );

@@ -14,6 +14,8 @@ pub struct Item {
     pub answer: String,
     /// What answers look like.
     pub kind: AnswerKind,
+    /// Number of steps of the problem, where it is known.
+    pub steps: Option<u32>,
 }
 
 impl From<Problem> for Item {
@@ -22,6 +24,7 @@ impl From<Problem> for Item {
             question: problem.query,
             answer: problem.answer,
             kind: problem.family.into(),
+            steps: Some(problem.steps),
         }
     }
 }
@@ -127,6 +130,7 @@ fn read_item(item: usize, value: &Value) -> Result<Item, ItemsError> {
         question: question.to_owned(),
         answer,
         kind,
+        steps: value["steps"].as_u64().and_then(|it| it.try_into().ok()),
     })
 }
 

@@ -9,26 +9,17 @@ use crate::model::run::Execute;
 use crate::reasoning::comparison::Spread;
 use crate::reasoning::{Answer, AskError, AskOptions, Mode, Pair};
 
-use super::interval::wilson;
-use super::rules::{Rule, is_right};
-use super::Item;
+use super::{Accuracy, Item, Tally};
 
 /// Accuracy and cost of one mode.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Score {
-    /// Questions asked.
-    pub n: u64,
-    /// Share right by the strict rule.
-    pub strict: f64,
-    /// 95 % Wilson interval of `strict`.
-    pub strict_interval: [f64; 2],
-    /// Share right by the published code's rule.
-    pub official: f64,
-    /// 95 % Wilson interval of `official`.
-    pub official_interval: [f64; 2],
+    /// Questions asked, and the shares right by both rules.
+    #[serde(flatten)]
+    pub accuracy: Accuracy,
     /// Strictly right and asked, by the number of steps of the problem, where it is known.
     pub by_steps: BTreeMap<u32, [u64; 2]>,
-    /// Mean tokens written a question, the end token included.
+    /// Mean tokens written an answered question, the end token included.
     pub tokens: f64,
     /// Mean forward passes of the target a question.
     pub target_passes: f64,
@@ -57,23 +48,19 @@ pub struct Timing {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Asked {
     /// The question.
-    pub query: String,
+    pub question: String,
     /// The truth.
     pub truth: String,
     /// Right by the strict rule.
     pub strict: bool,
-    /// Right by the published code's rule.
-    pub official: bool,
     /// What was answered, and what it cost.
     pub answer: Answer,
 }
 
 /// Sums over the questions of one mode.
 #[derive(Default)]
-struct Tally {
-    n: u64,
-    strict: u64,
-    official: u64,
+struct Sums {
+    tally: Tally,
     by_steps: BTreeMap<u32, [u64; 2]>,
     tokens: u64,
     target_passes: u64,
@@ -104,17 +91,11 @@ impl PhaseSum {
     }
 }
 
-impl Tally {
-    fn add(&mut self, item: &Item, asked: &Asked) {
-        let answer = &asked.answer;
-        self.n += 1;
-        self.strict += u64::from(asked.strict);
-        self.official += u64::from(asked.official);
-        if let Some(steps) = item.steps {
-            let [right, all] = self.by_steps.entry(steps).or_default();
-            *right += u64::from(asked.strict);
-            *all += 1;
-        }
+impl Sums {
+    /// Counts an answer; gives back whether it is strictly right.
+    fn add(&mut self, item: &Item, answer: &Answer) -> bool {
+        let strict = self.tally.judge(item, &answer.answer, &answer.text);
+        self.add_steps(item, strict);
         self.tokens += u64::from(answer.tokens);
         self.target_passes += u64::from(answer.target_passes);
         self.generator_passes += u64::from(answer.generator_passes);
@@ -122,21 +103,32 @@ impl Tally {
         self.generator_ms.add(answer.ms.generator);
         self.prefill_ms.add(answer.ms.prefill);
         self.decode_ms.add(answer.ms.decode);
+        strict
+    }
+
+    /// Counts a question that was not answered: it is wrong and costs nothing.
+    fn add_unanswered(&mut self, item: &Item) {
+        let strict = self.tally.judge(item, "", "");
+        self.add_steps(item, strict);
+    }
+
+    fn add_steps(&mut self, item: &Item, strict: bool) {
+        if let Some(steps) = item.steps {
+            let [right, all] = self.by_steps.entry(steps).or_default();
+            *right += u64::from(strict);
+            *all += 1;
+        }
     }
 
     fn score(self) -> Score {
-        let n = self.n.max(1) as f64;
-        let mean_ms = self.total_ms.iter().sum::<f64>() / n;
+        let answered = self.total_ms.len().max(1) as f64;
+        let mean_ms = self.total_ms.iter().sum::<f64>() / answered;
         Score {
-            n: self.n,
-            strict: self.strict as f64 / n,
-            strict_interval: wilson(self.strict, self.n),
-            official: self.official as f64 / n,
-            official_interval: wilson(self.official, self.n),
+            accuracy: self.tally.accuracy(),
             by_steps: self.by_steps,
-            tokens: self.tokens as f64 / n,
-            target_passes: self.target_passes as f64 / n,
-            generator_passes: self.generator_passes as f64 / n,
+            tokens: self.tokens as f64 / answered,
+            target_passes: self.target_passes as f64 / answered,
+            generator_passes: self.generator_passes as f64 / answered,
             ms: Timing {
                 median: Spread::of(self.total_ms).median,
                 mean: mean_ms,
@@ -162,38 +154,35 @@ pub async fn evaluate<E: Execute>(
     options: &AskOptions,
     mut on_asked: impl FnMut(&Asked) -> ControlFlow<()>,
 ) -> Result<BTreeMap<Mode, Score>, AskError<E::Error>> {
-    let mut tallies: BTreeMap<Mode, Tally> = BTreeMap::new();
+    let mut sums: BTreeMap<Mode, Sums> = BTreeMap::new();
     'items: for item in items {
         for &mode in modes {
             let options = AskOptions { mode, ..*options };
-            let tally = tallies.entry(mode).or_default();
+            let sums = sums.entry(mode).or_default();
             let answer = match pair
-                .ask(&item.query, &options, |_| ControlFlow::Continue(()))
+                .ask(&item.question, &options, |_| ControlFlow::Continue(()))
                 .await
             {
                 Ok(answer) => answer,
                 Err(AskError::QuestionTooLong { .. }) => {
-                    tally.n += 1;
+                    sums.add_unanswered(item);
                     continue;
                 }
                 Err(error) => return Err(error),
             };
             let asked = Asked {
-                query: item.query.clone(),
+                question: item.question.clone(),
                 truth: item.answer.clone(),
-                strict: is_right(Rule::Strict, item.kind, &answer.answer, &item.answer),
-                // The published rule reads everything that was written.
-                official: is_right(Rule::Official, item.kind, &answer.text, &item.answer),
+                strict: sums.add(item, &answer),
                 answer,
             };
-            tally.add(item, &asked);
             if on_asked(&asked).is_break() {
                 break 'items;
             }
         }
     }
-    Ok(tallies
+    Ok(sums
         .into_iter()
-        .map(|(mode, tally)| (mode, tally.score()))
+        .map(|(mode, sums)| (mode, sums.score()))
         .collect())
 }

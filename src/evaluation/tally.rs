@@ -32,12 +32,14 @@ pub struct Accuracy {
 }
 
 impl Tally {
-    /// Judges what was written after the answer prompt. Gives back whether it is right by the strict rule.
-    pub fn judge(&mut self, item: &Item, text: &str) -> bool {
-        let strict = item.kind.is_right(text, &item.answer);
+    /// Judges an answer: `answer` is what was written after the answer prompt, which the strict rule reads;
+    /// `written` is everything that was written, which the authors' rule reads. Gives back whether it is right
+    /// by the strict rule.
+    pub fn judge(&mut self, item: &Item, answer: &str, written: &str) -> bool {
+        let strict = item.kind.is_right(answer, &item.answer);
         self.n += 1;
         self.strict += u64::from(strict);
-        self.official += u64::from(item.kind.is_right_officially(text, &item.answer));
+        self.official += u64::from(item.kind.is_right_officially(written, &item.answer));
         strict
     }
 
@@ -65,11 +67,12 @@ mod tests {
             question: String::new(),
             answer: "7".to_owned(),
             kind: AnswerKind::Number,
+            steps: None,
         };
         let mut tally = Tally::default();
-        assert!(tally.judge(&item, "7"));
-        assert!(!tally.judge(&item, "8 or 7"));
-        assert!(!tally.judge(&item, "8"));
+        assert!(tally.judge(&item, "7", "7"));
+        assert!(!tally.judge(&item, "8", "8 or 7"));
+        assert!(!tally.judge(&item, "8", "8"));
         assert_eq!(
             tally,
             Tally {

@@ -7,6 +7,7 @@ mod buffers;
 mod clock;
 mod device;
 mod error;
+mod execute;
 mod kernels;
 mod model;
 mod pair;

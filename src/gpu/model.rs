@@ -115,6 +115,11 @@ impl GpuModel {
         })
     }
 
+    /// The device that holds it.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
     /// Shape and constants.
     pub fn config(&self) -> &LlamaConfig {
         &self.model.config

@@ -18,7 +18,9 @@ pub enum LoadError {
     #[error(transparent)]
     Model(#[from] ModelError),
     /// The file in the generator's place makes no implicit tokens.
-    #[error("{file} is no generator: it has no semcot.* metadata; export it as one, or name another file")]
+    #[error(
+        "{file} is no generator: it has no semcot.* metadata; export it as one, or name another file"
+    )]
     NotAGenerator {
         /// The file.
         file: String,
@@ -47,10 +49,7 @@ struct Opened {
     tokenizer: Tokenizer,
 }
 
-async fn open(
-    target: &impl ByteSource,
-    generator: &impl ByteSource,
-) -> Result<Opened, LoadError> {
+async fn open(target: &impl ByteSource, generator: &impl ByteSource) -> Result<Opened, LoadError> {
     let target = Model::open(target).await?;
     let generator = Model::open(generator).await?;
     let Some(thoughts) = generator.generator else {
@@ -62,12 +61,11 @@ async fn open(
         file: generator.file.clone(),
         fault,
     })?;
-    let tokenizer = Tokenizer::from_vocabulary(target.vocabulary()?).map_err(|error| {
-        LoadError::Tokenizer {
+    let tokenizer =
+        Tokenizer::from_vocabulary(target.vocabulary()?).map_err(|error| LoadError::Tokenizer {
             file: target.file.clone(),
             error,
-        }
-    })?;
+        })?;
     Ok(Opened {
         target,
         generator,
