@@ -26,6 +26,8 @@ struct Told {
     connected: bool,
     /// The last sentence had the story's person as its subject, so another verb can follow it.
     open: Option<Mention>,
+    /// The verb of the last sentence but the opening, as its table writes it.
+    verb: &'static str,
 }
 
 impl Story {
@@ -66,9 +68,13 @@ impl Story {
         let mut told = self.open(random, values[0]);
         for (index, step) in values.windows(2).enumerate() {
             let scene = self.draw_scene(random, step);
-            let event =
-                self.draw_event(random, step, |text| index == 0 || !text.contains("of them"));
-            self.continue_with(random, scene, event, index == 0, &mut told);
+            let first = index == 0;
+            // "Of them" is clear only while no others have been spoken of, and nobody says one verb twice running.
+            let suits =
+                |text: &str| (first || !text.contains("of them")) && verb(text) != told.verb;
+            let event = self.draw_event(random, step, suits);
+            self.continue_with(random, scene, event, first, &mut told);
+            told.verb = verb(event);
         }
 
         let mut scene = self.scene(0);
@@ -88,12 +94,16 @@ impl Story {
         let mut text = String::new();
         story.scene(values[0]).fill(CONDITION_OPENING, &mut text);
         let last = values.len() - 2;
+        let mut told_verb = "";
         for (index, step) in values.windows(2).enumerate() {
             let mut scene = story.draw_scene(random, step);
             // A verb that follows a name goes with the name.
             scene.mention = Mention::Name;
-            let suits = |text: &str| takes_story_person(text) && !text.contains("of them");
+            let suits = |text: &str| {
+                takes_story_person(text) && !text.contains("of them") && verb(text) != told_verb
+            };
             let event = story.draw_event(random, step, suits);
+            told_verb = verb(event);
             text.push_str(if index == last { " and" } else { "," });
             scene.fill(event["{S}".len()..].trim_end_matches('.'), &mut text);
         }
@@ -121,6 +131,7 @@ impl Story {
             ambiguous: false,
             connected: true,
             open,
+            verb: "",
         }
     }
 
@@ -149,16 +160,21 @@ impl Story {
                 scene.mention = Mention::Name;
             }
             told.text.push(' ');
-            let connect = !told.connected && random.chance(1, 3);
+            let mut says_then = false;
+            let connect = !told.connected && !event.starts_with("Sadly") && random.chance(1, 3);
             if connect {
-                told.text.push_str(random.pick(&CONNECTORS));
+                let connector = random.pick(&CONNECTORS);
+                told.text.push_str(connector);
                 told.text.push(' ');
                 scene.fill(&inside_sentence(event), &mut told.text);
+                says_then = connector == "Then";
             } else {
                 scene.fill(event, &mut told.text);
             }
             told.connected = connect;
-            told.open = takes_story_person(event).then_some(scene.mention);
+            // "Then she …" does not go on with "and then …".
+            let goes_on = takes_story_person(event) && !says_then;
+            told.open = goes_on.then_some(scene.mention);
         }
         told.ambiguous = self.could_be_meant(&scene, event);
     }
@@ -247,6 +263,14 @@ fn draw_mention(random: &mut Random, part: u32, whole: u32, ambiguous: bool) -> 
 /// Whether the story's person is the subject, and the verb follows at once.
 fn takes_story_person(event: &str) -> bool {
     event.starts_with("{S} [")
+}
+
+/// The verb of a sentence with all its forms, as the tables write it.
+fn verb(event: &str) -> &str {
+    let inside = event.split(['[', '(', '<']).nth(1);
+    inside
+        .and_then(|rest| rest.split([']', ')', '>']).next())
+        .unwrap_or_default()
 }
 
 /// The sentence as it goes on after a connector: "{S}" no longer begins it.

@@ -59,7 +59,7 @@ pub const OBJECTS: [Object; 102] = [
     object("brush", "brushes", Thing), object("bun", "buns", Baked), object("button", "buttons", Thing),
     object("cake", "cakes", Baked), object("candle", "candles", Thing), object("candy", "candies", Food),
     object("cap", "caps", Thing), object("card", "cards", Thing), object("carrot", "carrots", Fruit),
-    object("chair", "chairs", Thing), object("cherry", "cherries", Fruit), object("chocolate", "chocolates", Food),
+    object("comb", "combs", Thing), object("cherry", "cherries", Fruit), object("chocolate", "chocolates", Food),
     object("clip", "clips", Thing), object("coin", "coins", Thing), object("comic", "comics", Thing),
     object("cookie", "cookies", Baked), object("crayon", "crayons", Thing), object("cup", "cups", Fragile),
     object("cupcake", "cupcakes", Baked), object("doll", "dolls", Thing), object("donut", "donuts", Food),
