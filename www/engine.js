@@ -9,15 +9,17 @@ import { SemCoTError, throwIfAborted } from "./errors.js";
 /** @typedef {import("./pkg/semcot.js")} Wasm */
 /** @typedef {import("./semcot.js").Answer} Answer */
 /** @typedef {import("./semcot.js").AskOptions} AskOptions */
-/** @typedef {import("./semcot.js").BenchOptions} BenchOptions */
+/** @typedef {import("./semcot.js").CompareOptions} CompareOptions */
+/** @typedef {import("./semcot.js").Comparison} Comparison */
 /** @typedef {import("./semcot.js").Info} Info */
+/** @typedef {import("./semcot.js").LoadSettings} LoadSettings */
 /** @typedef {import("./semcot.js").Piece} Piece */
 /** @typedef {import("./semcot.js").Problem} Problem */
 /** @typedef {import("./semcot.js").ProblemOptions} ProblemOptions */
 /** @typedef {import("./semcot.js").Progress} Progress */
 
 /** The methods that cross a worker's boundary. Their last argument is what a [`Call`] brings. */
-export const METHODS = /** @type {const} */ (["hasWebGpu", "load", "ask", "bench", "problems", "wasmMemoryBytes", "dispose"]);
+export const METHODS = /** @type {const} */ (["hasWebGpu", "load", "ask", "compare", "problems", "wasmMemoryBytes", "dispose"]);
 
 /**
  * One call of a method: how to stop it and where its news go.
@@ -48,7 +50,7 @@ function startWasm() {
 
 /** A model on this thread's graphics device. */
 export class LocalEngine {
-  /** @type {InstanceType<Wasm["Engine"]> | null} */
+  /** @type {import("./pkg/semcot.js").Engine | null} */
   #engine = null;
   /** The end of the line of runs: each waits for the one before. */
   #line = Promise.resolve();
@@ -60,13 +62,14 @@ export class LocalEngine {
   }
 
   /**
-   * Loads a model folder, or a single GGUF file.
+   * Loads a model folder.
    * @param {string} url absolute
+   * @param {LoadSettings} settings
    * @param {Call<Progress>} call
    * @returns {Promise<Info>}
    */
-  async load(url, { signal, emit }) {
-    await requireWebGpu();
+  async load(url, settings, { signal, emit }) {
+    const device = describeAdapter(await requireWebGpu());
     const wasm = await startWasm();
     throwIfAborted(signal);
     const { manifest, files } = await filesOf(url, signal);
@@ -95,16 +98,18 @@ export class LocalEngine {
       report(phase, bytes);
       return !signal.aborted;
     };
+    const wakeReadBacks = settings.readBack === undefined ? needsWaking() : settings.readBack === "wake";
     try {
-      this.#engine = manifest === null
-        ? await wasm.Engine.loadSingle(sources[0], onProgress)
-        : await wasm.Engine.load(manifest, sources[0], sources[1], onProgress);
+      this.#engine = await wasm.Engine.load(manifest, sources[0], sources[1], { wakeReadBacks }, onProgress);
     } catch (error) {
       throwIfAborted(signal);
       throw SemCoTError.from(error);
     }
+    report("compile");
+    await this.#warmUp(signal);
     report("ready");
-    return camelCase(this.#engine.info());
+    const readBack = wakeReadBacks ? "wake" : "await";
+    return { ...camelCase(this.#engine.info()), adapter: device, readBack };
   }
 
   /**
@@ -125,12 +130,20 @@ export class LocalEngine {
   }
 
   /**
-   * Times prefill and decode of every model that is loaded.
-   * @param {BenchOptions} options
-   * @param {Call} call
+   * Times the modes on one question; every measured answer is emitted.
+   * @param {string} question
+   * @param {CompareOptions} options
+   * @param {Call<Answer>} call
+   * @returns {Promise<Comparison>}
    */
-  bench(options, { signal }) {
-    return this.#inLine(signal, async (engine) => camelCase(await engine.bench(options)));
+  compare(question, options, { signal, emit }) {
+    return this.#inLine(signal, async (engine, stop) => {
+      const onAnswer = (/** @type {Record<string, unknown>} */ answer) => {
+        if (!stop.aborted) emit(camelCase(answer));
+        return !stop.aborted;
+      };
+      return camelCase(await engine.compare(question, options, onAnswer));
+    });
   }
 
   /**
@@ -161,10 +174,20 @@ export class LocalEngine {
   }
 
   /**
+   * Runs every mode once: drivers finish compiling at the first use, which is nobody's answer time.
+   * @param {AbortSignal} signal
+   */
+  async #warmUp(signal) {
+    for (const mode of ["implicit", "explicit", "direct"]) {
+      await this.ask("1 + 1?", { mode: /** @type {import("./semcot.js").Mode} */ (mode), maxTokens: 2 }, { signal, emit: () => {} });
+    }
+  }
+
+  /**
    * Runs after all that was asked before, and not at all when aborted by then.
    * @template T
    * @param {AbortSignal} signal
-   * @param {(engine: InstanceType<Wasm["Engine"]>, stop: AbortSignal) => Promise<T>} work
+   * @param {(engine: import("./pkg/semcot.js").Engine, stop: AbortSignal) => Promise<T>} work
    * @returns {Promise<T>}
    */
   #inLine(signal, work) {
@@ -191,12 +214,42 @@ async function adapter() {
   return (await navigator.gpu?.requestAdapter().catch(() => null)) ?? null;
 }
 
+/**
+ * Whether read-backs must be woken. Firefox looks for finished work on a 100 ms timer and at every
+ * submit; in other browsers waking slows long work down, so nothing short of its name will do.
+ */
+function needsWaking() {
+  return navigator.userAgent.includes("Firefox/");
+}
+
+/** @returns {Promise<GPUAdapter>} */
 async function requireWebGpu() {
   if (!navigator.gpu) {
     const reason = globalThis.isSecureContext ? "This browser has no WebGPU" : "WebGPU is only offered over HTTPS or on localhost";
     throw new SemCoTError("no-webgpu", `${reason}.`);
   }
-  if (!(await adapter())) throw new SemCoTError("no-webgpu", "The browser has WebGPU but found no graphics adapter to run it on.");
+  const found = await adapter();
+  if (!found) throw new SemCoTError("no-webgpu", "The browser has WebGPU but found no graphics adapter to run it on.");
+  return found;
+}
+
+/**
+ * What the browser tells of the graphics device; some tell nothing.
+ * @param {GPUAdapter} adapter
+ */
+function describeAdapter({ info, limits }) {
+  const name = info.description || [info.vendor, info.architecture].filter(Boolean).join(" ");
+  return {
+    name,
+    vendor: info.vendor,
+    architecture: info.architecture,
+    software: info.isFallbackAdapter === true,
+    limits: {
+      maxBufferSize: limits.maxBufferSize,
+      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+    },
+  };
 }
 
 /**
@@ -204,13 +257,12 @@ async function requireWebGpu() {
  */
 
 /**
- * What has to be fetched for a model: a folder's files by its semcot.json, or the one GGUF.
+ * What has to be fetched for a model: a folder's files by its semcot.json.
  * @param {string} url
  * @param {AbortSignal} signal
- * @returns {Promise<{ manifest: string | null, files: ModelFile[] }>}
+ * @returns {Promise<{ manifest: string, files: ModelFile[] }>}
  */
 async function filesOf(url, signal) {
-  if (new URL(url).pathname.endsWith(".gguf")) return { manifest: null, files: [{ url, name: nameOf(url) }] };
   const folder = new URL(url.endsWith("/") ? url : `${url}/`);
   const manifest = await downloadText(new URL("semcot.json", folder).href, signal);
   const wasm = await startWasm();
@@ -221,11 +273,6 @@ async function filesOf(url, signal) {
   } catch (error) {
     throw SemCoTError.from(error);
   }
-}
-
-/** @param {string} url */
-function nameOf(url) {
-  return new URL(url).pathname.split("/").at(-1) ?? url;
 }
 
 /**

@@ -53,6 +53,7 @@ function workerHost() {
   /** @type {Map<number, Pending>} */
   const pending = new Map();
   let lastId = 0;
+  let closed = false;
 
   worker.addEventListener("message", ({ data: { id, event, result, error } }) => {
     const call = pending.get(id);
@@ -71,7 +72,7 @@ function workerHost() {
   return {
     call: (method, args, { signal, onEvent } = {}) =>
       new Promise((resolve, reject) => {
-        if (signal?.aborted) return reject(SemCoTError.aborted());
+        if (closed || signal?.aborted) return reject(SemCoTError.aborted());
         const id = ++lastId;
         const onAbort = () => {
           worker.postMessage({ id, abort: true });
@@ -88,6 +89,7 @@ function workerHost() {
         worker.postMessage({ id, method, args });
       }),
     close: () => {
+      closed = true;
       worker.terminate();
       for (const call of pending.values()) call.reject(SemCoTError.aborted());
       pending.clear();

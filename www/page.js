@@ -90,8 +90,8 @@ async function ask() {
       update();
       const run = engine.ask(asked, { mode, signal });
       for await (const piece of run) {
-        if (piece.kind === "text") lane.text += piece.text;
-        else lane.vectors = piece.count;
+        if (piece.kind === "implicit_tokens") lane.vectors = piece.count;
+        else lane[piece.answer ? "written" : "reasoning"] += piece.text;
         update();
       }
       lane.answer = await run;

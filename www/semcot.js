@@ -10,7 +10,6 @@
 
 import { SemCoTError } from "./errors.js";
 import { openHost } from "./hosts.js";
-import { spread } from "./statistics.js";
 
 export { SemCoTError };
 
@@ -31,7 +30,16 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  */
 
 /**
- * @typedef {object} LoadOptions
+ * @typedef {object} LoadSettings
+ * @property {"await" | "wake"} [readBack] how results are waited for: Firefox is woken, others are not, unless told
+ */
+
+/**
+ * @typedef {LoadSettings & LoadHooks} LoadOptions
+ */
+
+/**
+ * @typedef {object} LoadHooks
  * @property {AbortSignal} [signal]
  * @property {(progress: Progress) => void} [onProgress]
  */
@@ -47,7 +55,9 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
 
 /**
  * What arrives while a question is answered.
- * @typedef {{ kind: "implicit_tokens", count: number } | { kind: "text", text: string, tokens: number }} Piece
+ * @typedef {{ kind: "implicit_tokens", count: number }
+ *   | { kind: "text", text: string, tokens: number, answer: boolean }} Piece `tokens` written so far;
+ *   `answer` when the text is the short answer, else it is reasoning
  */
 
 /**
@@ -61,10 +71,13 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
 /**
  * @typedef {object} Answer
  * @property {Mode} mode
- * @property {string} text all that was written
- * @property {string} answer the short answer in it
+ * @property {string} text all that was written, special tokens left out
+ * @property {string} reasoning the written reasoning; empty in the modes that write none
+ * @property {string} answer the short answer; empty when the target never got to it
  * @property {number[]} tokenIds
  * @property {number} tokens written, the end token included
+ * @property {number} implicitTokens handed to the target; 0 in the modes without them
+ * @property {boolean} ended whether the target ended by itself, rather than at the limit
  * @property {number} targetPasses
  * @property {number} generatorPasses
  * @property {number} submits
@@ -81,29 +94,28 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  * @property {number} [implicitTokens]
  * @property {number} [maxTokens]
  * @property {AbortSignal} [signal]
- * @property {(done: number, total: number) => void} [onRun] after every run, the warm-up included
+ * @property {(done: number, total: number) => void} [onRun] after every measured run
+ */
+
+/**
+ * Times of repeated runs, in milliseconds.
+ * @typedef {object} Spread
+ * @property {number[]} runs in the order measured
+ * @property {number} median
+ * @property {number} min
+ * @property {number} max
  */
 
 /**
  * @typedef {object} ModeComparison
  * @property {Answer} answer of the last run
- * @property {import("./statistics.js").Spread} ms time to answer, `ms.total`
+ * @property {Spread} ms time to answer
  */
 
 /**
  * @typedef {object} Comparison
- * @property {string} question
- * @property {number} repeats
- * @property {number} warmUpRuns runs of each mode before, not counted
  * @property {Partial<Record<Mode, ModeComparison>>} modes
- * @property {import("./statistics.js").Spread | null} speedup explicit ÷ implicit, round by round; null unless both ran
- */
-
-/**
- * @typedef {object} BenchOptions
- * @property {number} [promptTokens]
- * @property {number} [decodeTokens]
- * @property {number} [repeats]
+ * @property {number | null} speedUp median explicit ÷ median implicit; null unless both ran
  */
 
 /**
@@ -221,16 +233,16 @@ export class SemCoT {
   }
 
   /**
-   * Loads a model folder (one with a semcot.json), or a single GGUF file for `bench`.
+   * Loads a model folder (one with a semcot.json).
    * @param {string | URL} url relative to the page
    * @param {LoadOptions} [options]
    * @returns {Promise<SemCoT>}
    */
-  static async load(url, { signal, onProgress } = {}) {
+  static async load(url, { signal, onProgress, ...settings } = {}) {
     const host = await openHost(signal);
     try {
       const absolute = new URL(url, document.baseURI).href;
-      const info = await host.call("load", [absolute], { signal, onEvent: onProgress });
+      const info = await host.call("load", [absolute, settings], { signal, onEvent: onProgress });
       return new SemCoT(host, info);
     } catch (error) {
       host.close();
@@ -250,46 +262,15 @@ export class SemCoT {
 
   /**
    * Times the modes on one question: one warm-up run of each that is not counted, then rounds in which
-   * the modes take turns in going first, so that a slow moment of the machine meets all alike.
+   * the modes take turns, so that a slow moment of the machine meets all alike.
    * @param {string} question
    * @param {CompareOptions} [options]
    * @returns {Promise<Comparison>}
    */
-  async compare(question, { repeats = 5, modes = MODES, onRun, ...options } = {}) {
-    if (!Number.isInteger(repeats) || repeats < 1) throw new SemCoTError("bad-input", `repeats is ${repeats}: a whole number from 1 on.`);
-    const total = modes.length * (repeats + 1);
+  compare(question, { signal, onRun, repeats = 5, modes = MODES, ...options } = {}) {
     let done = 0;
-    const runOf = async (/** @type {Mode} */ mode) => {
-      const answer = await this.ask(question, { ...options, mode });
-      onRun?.(++done, total);
-      return answer;
-    };
-    for (const mode of modes) await runOf(mode);
-
-    /** @type {Map<Mode, Answer[]>} */
-    const answers = new Map(modes.map((mode) => [mode, []]));
-    for (let round = 0; round < repeats; round++) {
-      const first = round % modes.length;
-      for (const mode of [...modes.slice(first), ...modes.slice(0, first)]) answers.get(mode)?.push(await runOf(mode));
-    }
-
-    /** @type {Comparison["modes"]} */
-    const compared = {};
-    for (const [mode, runs] of answers) {
-      compared[mode] = { answer: runs[runs.length - 1], ms: spread(runs.map((run) => run.ms.total)) };
-    }
-    const { implicit, explicit } = compared;
-    const speedup = implicit && explicit ? spread(explicit.ms.values.map((ms, round) => ms / implicit.ms.values[round])) : null;
-    return { question, repeats, warmUpRuns: 1, modes: compared, speedup };
-  }
-
-  /**
-   * Times prefill and decode of every loaded model, and counts dispatches, submits and bytes read back.
-   * @param {BenchOptions & { signal?: AbortSignal }} [options]
-   * @returns {Promise<Record<string, any>>}
-   */
-  bench({ signal, ...options } = {}) {
-    return this.#host.call("bench", [options], { signal });
+    const onEvent = () => onRun?.(++done, repeats * modes.length);
+    return this.#host.call("compare", [question, { ...options, repeats, modes }], { signal, onEvent });
   }
 
   /**

@@ -9,7 +9,8 @@ import { MODES } from "./semcot.js";
  * @typedef {object} Lane
  * @property {"idle" | "waiting" | "running" | "done"} status
  * @property {number} vectors implicit tokens that have arrived
- * @property {string} text written so far
+ * @property {string} reasoning written so far
+ * @property {string} written of the short answer so far
  * @property {import("./semcot.js").Answer | null} answer
  */
 
@@ -29,7 +30,7 @@ import { MODES } from "./semcot.js";
 
 /** @returns {Lane} */
 export function emptyLane() {
-  return { status: "idle", vectors: 0, text: "", answer: null };
+  return { status: "idle", vectors: 0, reasoning: "", written: "", answer: null };
 }
 
 /** @returns {Record<Mode, Lane>} */

@@ -1,10 +1,20 @@
 //! Errors as JavaScript meets them: an `Error` with one of the stable codes of `www/errors.js`. The
-//! library's own codes are finer; which of them a page can tell apart is decided here.
+//! library's own codes are finer; what a page can do about them is decided here.
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 
+use crate::formats::gguf::GgufError;
 use crate::formats::manifest::ManifestError;
+use crate::formats::source::SourceError;
+use crate::gpu::GpuError;
+use crate::model::ModelFault;
+use crate::reasoning::AskError;
+use crate::reasoning::loading::LoadError;
+
+/// What a function that JavaScript calls gives back.
+pub type JsResult<T> = Result<T, JsValue>;
 
 /// An `Error` with a `code`.
 pub fn with_code(code: &str, message: &str) -> JsValue {
@@ -15,12 +25,78 @@ pub fn with_code(code: &str, message: &str) -> JsValue {
 }
 
 /// A manifest that cannot be used.
-pub fn of(error: &ManifestError) -> JsValue {
+pub fn from_manifest(error: ManifestError) -> JsValue {
     let code = match error {
         ManifestError::Mismatch { .. } => "integrity",
         ManifestError::Json { .. } | ManifestError::Field { .. } => "unsupported-model",
     };
     with_code(code, &error.to_string())
+}
+
+/// A pair that could not be loaded.
+pub fn from_load(error: LoadError) -> JsValue {
+    let code = match &error {
+        LoadError::Model(error) => code_of_fault(&error.fault),
+        LoadError::Gpu(error) => code_of_gpu(error),
+        LoadError::NotAGenerator { .. } | LoadError::Tokenizer { .. } | LoadError::Pair(_) => {
+            "unsupported-model"
+        }
+    };
+    with_code(code, &error.to_string())
+}
+
+/// A failure of the device.
+pub fn from_gpu(error: GpuError) -> JsValue {
+    with_code(code_of_gpu(&error), &error.to_string())
+}
+
+/// A question that was not answered.
+pub fn from_ask(error: AskError<GpuError>) -> JsValue {
+    let code = match &error {
+        AskError::Run(gpu) => code_of_gpu(gpu),
+        _ => "bad-input",
+    };
+    with_code(code, &error.to_string())
+}
+
+fn code_of_gpu(error: &GpuError) -> &'static str {
+    match error {
+        GpuError::NoWebGpu { .. } | GpuError::NoDevice { .. } => "no-webgpu",
+        GpuError::LimitTooLow { .. } => "limit-too-low",
+        GpuError::OutOfMemory { .. } => "out-of-memory",
+        GpuError::DeviceLost { .. } => "device-lost",
+        GpuError::UnsupportedSize { .. } => "unsupported-model",
+        GpuError::ContextOverflow { .. } => "bad-input",
+        GpuError::Model(error) => code_of_fault(&error.fault),
+        GpuError::Refused { .. }
+        | GpuError::UnknownKernel { .. }
+        | GpuError::UnknownPart { .. }
+        | GpuError::InvalidRequest { .. } => "internal",
+    }
+}
+
+fn code_of_fault(fault: &ModelFault) -> &'static str {
+    match fault {
+        ModelFault::Source(error) | ModelFault::Gguf(GgufError::Source(error)) => {
+            code_of_source(error)
+        }
+        ModelFault::Gguf(GgufError::Truncated { .. }) | ModelFault::NotFinite { .. } => "integrity",
+        _ => "unsupported-model",
+    }
+}
+
+fn code_of_source(error: &SourceError) -> &'static str {
+    match error {
+        SourceError::Missing { .. } | SourceError::Read { .. } => "network",
+        SourceError::Range { .. } => "integrity",
+        SourceError::Aborted { .. } => "aborted",
+    }
+}
+
+/// Options from a JavaScript object.
+pub fn options<T: DeserializeOwned>(value: JsValue) -> JsResult<T> {
+    serde_wasm_bindgen::from_value(value)
+        .map_err(|error| with_code("bad-input", &format!("options: {error}")))
 }
 
 /// Data as plain JavaScript objects, arrays and numbers.

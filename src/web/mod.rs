@@ -2,11 +2,14 @@
 //! test. `www/engine.js` is its only caller; the interface for pages is `www/semcot.js`.
 
 mod digest;
+mod engine;
 mod error;
 mod problems;
+mod source;
 
 use wasm_bindgen::prelude::*;
 
+use self::error::JsResult;
 use crate::formats::manifest::Manifest;
 
 /// Runs once when the module is started: a panic names its place in the console.
@@ -17,8 +20,8 @@ fn start() {
 
 /// The files that inference needs of a model folder, target first, by its semcot.json, checked.
 #[wasm_bindgen(js_name = manifestFiles, unchecked_return_type = "{ path: string, bytes: number, sha256: string }[]")]
-pub fn manifest_files(text: &str) -> Result<JsValue, JsValue> {
-    let manifest = Manifest::parse(text.as_bytes()).map_err(|error| error::of(&error))?;
+pub fn manifest_files(text: &str) -> JsResult<JsValue> {
+    let manifest = Manifest::parse(text.as_bytes()).map_err(error::from_manifest)?;
     let files = [manifest.files.target, manifest.files.generator];
     Ok(error::plain(&files))
 }

@@ -29,21 +29,46 @@ extern "C" {
     async fn read(this: &JsByteSource, offset: f64, length: f64) -> Result<JsValue, JsValue>;
 }
 
-/// A [`JsByteSource`] with its facts read once.
+/// A [`JsByteSource`] with its facts read once, that tells how far the reading is.
 pub struct Source {
     inner: JsByteSource,
     name: String,
     size_bytes: u64,
+    /// Bytes of the files before it.
+    begin: u64,
+    on_progress: js_sys::Function,
 }
 
-impl From<JsByteSource> for Source {
-    fn from(inner: JsByteSource) -> Self {
+impl Source {
+    /// `on_progress` gets the phase `upload` and the bytes read until then, those of the files
+    /// before included; it ends the reading by returning false.
+    pub fn new(inner: JsByteSource, begin: u64, on_progress: &js_sys::Function) -> Self {
         Self {
             name: inner.name(),
             // A JavaScript size is an exact whole number far below 2^53.
             size_bytes: inner.byte_length() as u64,
             inner,
+            begin,
+            on_progress: on_progress.clone(),
         }
+    }
+
+    /// Bytes of the files up to and with this one.
+    pub fn end(&self) -> u64 {
+        self.begin + self.size_bytes
+    }
+
+    fn report(&self, end: u64) -> Result<(), SourceError> {
+        let bytes = JsValue::from((self.begin + end) as f64);
+        let reply = self
+            .on_progress
+            .call2(&JsValue::NULL, &"upload".into(), &bytes);
+        if reply.is_ok_and(|it| it != JsValue::FALSE) {
+            return Ok(());
+        }
+        Err(SourceError::Aborted {
+            name: self.name.clone(),
+        })
     }
 }
 
@@ -57,7 +82,7 @@ impl ByteSource for Source {
     }
 
     async fn read(&self, offset: u64, len: usize) -> Result<Vec<u8>, SourceError> {
-        check_range(&self.name, offset, len, self.size_bytes)?;
+        let end = check_range(&self.name, offset, len, self.size_bytes)?;
         let failed = |reason: String| SourceError::Read {
             name: self.name.clone(),
             reason,
@@ -74,6 +99,7 @@ impl ByteSource for Source {
                 bytes.len()
             )));
         }
+        self.report(end)?;
         Ok(bytes)
     }
 }

@@ -53,20 +53,39 @@ export class Engine {
     if (question.length > 2000) throw failure("bad-input", "The question has 900 tokens; with the answer the context holds 256.");
     const start = performance.now();
     const answer = "9";
-    const written = { implicit: [answer], direct: [answer], explicit: ["12 - 5 = 7", " ; ", "7 + 2 = 9", "<answer>", answer] }[mode];
+    const written = { implicit: [answer], direct: [answer], explicit: ["12 - 5 = 7", " ; ", "7 + 2 = 9", answer] }[mode];
     if (mode === "implicit") {
       await pause(8);
       onPiece({ kind: "implicit_tokens", count: 4 });
     }
     for (const text of written) {
-      await pause(mode === "explicit" ? 40 : 15);
-      if (!onPiece({ kind: "text", text, tokens: 2 })) throw failure("aborted", "Aborted.");
+      await pause((mode === "explicit" ? 40 : 15) * (question.includes("SLOWLY") ? 100 : 1));
+      // As the real one: a run that is told to stop ends with what it has.
+      if (!onPiece({ kind: "text", text, tokens: 2, answer: text === answer })) break;
     }
     const tokens = 2 * written.length;
     return {
-      mode, text: written.join(""), answer, token_ids: [], tokens, target_passes: tokens, generator_passes: mode === "implicit" ? 1 : 0,
+      mode, text: written.join(""), reasoning: written.slice(0, -1).join(""), answer, implicit_tokens: mode === "implicit" ? 4 : 0, ended: true, token_ids: [], tokens, target_passes: tokens, generator_passes: mode === "implicit" ? 1 : 0,
       submits: 2, read_backs: 1, bytes_read_back: 64, dispatches: 100,
       ms: { generator: 1, prefill: 2, decode: 3, total: performance.now() - start },
     };
+  }
+
+  async compare(question, { modes, repeats }, onAnswer) {
+    const answers = Object.fromEntries(modes.map((mode) => [mode, []]));
+    for (let round = 0; round < repeats; round++) {
+      for (const mode of modes) {
+        const answer = await this.ask(question, { mode }, () => true);
+        answers[mode].push(answer);
+        if (!onAnswer(answer)) return null;
+      }
+    }
+    const compared = Object.entries(answers).map(([mode, list]) => {
+      const runs = list.map((answer) => answer.ms.total);
+      const sorted = [...runs].sort((a, b) => a - b);
+      return [mode, { answer: list.at(-1), ms: { runs, median: sorted[sorted.length >> 1], min: sorted[0], max: sorted.at(-1) } }];
+    });
+    const modesCompared = Object.fromEntries(compared);
+    return { modes: modesCompared, speed_up: modesCompared.explicit.ms.median / modesCompared.implicit.ms.median };
   }
 }

@@ -42,13 +42,14 @@ test("a_wrong_answer_is_shown_as_wrong_with_the_right_one", async () => {
 test("escape_stops_a_run_and_the_next_one_works", async () => {
   const { page, close } = await harness.open({ fake: true });
   await untilReady(page);
+  await page.fill("#question", "Answer SLOWLY");
   await page.click("#ask-button");
-  await page.locator("#lane-explicit[data-status=running]").waitFor();
+  await page.locator("#lane-implicit[data-status=running]").waitFor();
   await page.keyboard.press("Escape");
   await page.locator("#ask-button:enabled").waitFor();
   assert.equal(await page.textContent("#headline-text"), "Stopped.");
   assert.equal(await page.isVisible("#trouble"), false);
-  await ask(page);
+  await ask(page, "Five and four?");
   assert.equal((await readLane(page, "direct")).answer, "9");
   await close();
 });

@@ -82,6 +82,7 @@ export const strings = {
   facts: {
     adapter: "Graphics device",
     software: "software: no GPU is used",
+    unnamed: "not named by the browser",
     model: "Model",
     target: "Target",
     generator: "Generator",

@@ -44,7 +44,7 @@ function factLines(info) {
   const { adapter = {}, models = [] } = info;
   const size = (/** @type {any} */ model) => model && words.size(strings.number(model.parameters), strings.bytes(model.bytes));
   return [
-    [words.adapter, adapter.software ? `${adapter.name} (${words.software})` : adapter.name],
+    [words.adapter, adapterText(adapter)],
     [words.model, info.name],
     [words.target, size(models[0])],
     [words.generator, size(models[1])],
@@ -53,6 +53,13 @@ function factLines(info) {
     [words.readBack, info.readBackMs == null ? null : strings.time(info.readBackMs)],
     [words.license, info.license ?? null],
   ];
+}
+
+/** @param {{ name?: string, software?: boolean }} adapter */
+function adapterText({ name, software }) {
+  const words = strings.facts;
+  const shown = name || words.unnamed;
+  return software ? `${shown} (${words.software})` : shown;
 }
 
 /** @param {{ family: string, mode: string, n: number, strict: number }[]} measured */

@@ -36,13 +36,13 @@ function words(state) {
   const measured = comparison?.modes;
   const implicitMs = measured?.implicit?.ms.median ?? implicit.ms.total;
   const explicitMs = measured?.explicit?.ms.median ?? explicit.ms.total;
-  const factor = comparison?.speedup?.median ?? explicitMs / implicitMs;
+  const factor = comparison?.speedUp ?? explicitMs / implicitMs;
   const rest = correctness(state, implicit, explicit);
   const headline = factor >= 1
     ? strings.headline.sooner(strings.factor(factor), rest)
     : strings.headline.later(strings.factor(1 / factor), rest);
   const times = /** @type {const} */ ([strings.time(implicitMs), strings.time(explicitMs)]);
-  const remark = comparison ? strings.headline.median(...times, comparison.repeats) : strings.headline.once(...times);
+  const remark = comparison ? strings.headline.median(...times, comparison.modes.implicit?.ms.runs.length ?? 0) : strings.headline.once(...times);
   return { headline, remark };
 }
 

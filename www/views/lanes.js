@@ -12,6 +12,9 @@ import { strings } from "../strings/en.js";
 /** Names of the counts in an answer that a lane shows. @type {("tokens" | "targetPasses" | "generatorPasses")[]} */
 const COUNTS = ["tokens", "targetPasses", "generatorPasses"];
 
+/** Characters from which an answer is no number or word any more, and is shown small. */
+const LONG_ANSWER = 24;
+
 const elements = Object.fromEntries(MODES.map((mode) => {
   const lane = find(`#lane-${mode}`, HTMLElement);
   return [mode, {
@@ -43,12 +46,11 @@ export function showLanes(state) {
  * @param {number} longest time of the slowest lane, for bars to one scale
  */
 function showLane(state, mode, longest) {
-  const { status, text, vectors, answer } = state.lanes[mode];
+  const { status, reasoning, written, vectors, answer } = state.lanes[mode];
   const { lane, stream, placeholder, ...shown } = elements[mode];
   lane.dataset.status = status;
   lane.setAttribute("aria-busy", String(status === "running"));
 
-  const { reasoning } = parts(text, mode);
   stream.hidden = reasoning === "";
   if (stream.textContent !== reasoning) {
     stream.textContent = reasoning;
@@ -57,7 +59,8 @@ function showLane(state, mode, longest) {
   placeholder.hidden = reasoning !== "" || vectors > 0;
   setText(placeholder, placeholderText(status, mode));
 
-  setText(shown.answer, answer ? answer.answer || strings.lane.noAnswer : "–");
+  setText(shown.answer, answer ? answer.answer || strings.lane.noAnswer : written || "–");
+  shown.answer.classList.toggle("long", (shown.answer.textContent ?? "").length > LONG_ANSWER);
   const verdict = answer ? verdictText(state, answer.answer) : "";
   setText(shown.verdict, verdict);
   lane.dataset.right = answer ? String(isRight(state, answer.answer)) : "";
@@ -73,17 +76,6 @@ function showLane(state, mode, longest) {
 function placeholderText(status, mode) {
   if (status === "waiting") return strings.lane.waiting;
   return status === "running" ? strings.lane.running[mode] : strings.lane.idle[mode];
-}
-
-/**
- * What a lane has written, without the marks that the model puts around it.
- * @param {string} text
- * @param {Mode} mode
- */
-function parts(text, mode) {
-  if (mode !== "explicit") return { reasoning: "" };
-  const [reasoning] = text.replace("<eos>", "").split("<answer>");
-  return { reasoning: reasoning.trim() };
 }
 
 /**

@@ -21,15 +21,20 @@ export function showRepeat({ engine, busy, repeatProgress, comparison }) {
   setText(progress, repeatProgress ? strings.repeat.progress(repeatProgress.done, repeatProgress.total) : "");
   result.hidden = comparison === null;
   if (comparison === null) return;
-  if (comparison.speedup) {
-    const { median, low, high } = comparison.speedup;
-    setText(caption, strings.repeat.caption(comparison.repeats, strings.factor(median), strings.factor(low), strings.factor(high)));
-  }
+  setText(caption, captionText(comparison));
   for (const mode of MODES) {
     const measured = comparison.modes[mode];
     if (!measured) continue;
     setText(rows[mode].median, strings.time(measured.ms.median));
-    setText(rows[mode].range, strings.repeat.range(strings.time(measured.ms.low), strings.time(measured.ms.high)));
+    setText(rows[mode].range, strings.repeat.range(strings.time(measured.ms.min), strings.time(measured.ms.max)));
     setText(rows[mode].answer, measured.answer.answer || strings.lane.noAnswer);
   }
+}
+
+/** @param {import("../semcot.js").Comparison} comparison */
+function captionText({ speedUp, modes: { implicit, explicit } }) {
+  if (speedUp === null || !implicit || !explicit) return "";
+  const rounds = explicit.ms.runs.map((ms, round) => ms / implicit.ms.runs[round]);
+  const factors = [speedUp, Math.min(...rounds), Math.max(...rounds)].map(strings.factor);
+  return strings.repeat.caption(rounds.length, factors[0], factors[1], factors[2]);
 }

@@ -1,0 +1,144 @@
+// `npm run measure -- --browser chromium|firefox --count 20`: asks held-out questions in one session of
+// a headless browser, every mode in turn, and writes what came out to reports/.
+//
+//   --model models/mini/     the model folder
+//   --family arithmetic      of the problems
+//   --seed 1                 of the problems
+//   --read-back await|wake   how read-backs are waited for; by the device unless told
+//   --tokens-per-submit K    by the device unless told
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { launchChromium, launchFirefox } from "./browsers.mjs";
+import { buildPage } from "./build.mjs";
+import { ROOT, Trouble, readOptions, runMain } from "./commands.mjs";
+import { startServer } from "./serve.mjs";
+
+const OPTIONS = ["browser", "count", "model", "family", "seed", "read-back", "tokens-per-submit"];
+
+await runMain(async () => {
+  const given = readOptions(OPTIONS);
+  const name = String(given.browser ?? "chromium");
+  if (!["chromium", "firefox"].includes(name)) throw new Trouble(`--browser ${name}: chromium or firefox`);
+  const settings = {
+    model: String(given.model ?? "models/mini/"),
+    family: String(given.family ?? "arithmetic"),
+    count: Number(given.count ?? 20),
+    seed: Number(given.seed ?? 1),
+    readBack: given["read-back"] && String(given["read-back"]),
+    tokensPerSubmit: given["tokens-per-submit"] && Number(given["tokens-per-submit"]),
+  };
+  await buildPage();
+  const server = await startServer({ port: 0 });
+  const browser = name === "chromium" ? await launchChromium() : await launchFirefox();
+  try {
+    const page = await browser.newPage();
+    await page.goto(server.url);
+    const version = await browser.version();
+    const lanes = await askByThePage(page);
+    const session = await page.evaluate(inTheBrowser, settings);
+    const report = {
+      made_by: `npm run measure -- ${process.argv.slice(2).join(" ")}`.trim(),
+      browser: `${name} ${version}`,
+      settings,
+      page_lanes: lanes,
+      ...summary(session),
+    };
+    const suffix = settings.readBack ? `-${settings.readBack}` : "";
+    const path = join(ROOT, "reports", `${name}-${settings.family}${suffix}.json`);
+    mkdirSync(join(ROOT, "reports"), { recursive: true });
+    writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`);
+    const { answers: _, page_lanes: __, ...shown } = report;
+    console.log(JSON.stringify(shown, null, 2));
+    console.log(`\nwritten to ${path}`);
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+});
+
+/**
+ * Asks the question that stands on the page as a visitor does, and reads the lanes.
+ * @param {any} page of playwright or puppeteer
+ */
+async function askByThePage(page) {
+  await page.waitForSelector("#ask-button:enabled", { timeout: 180_000 });
+  await page.click("#ask-button");
+  await page.waitForSelector("#headline-text.result", { timeout: 180_000 });
+  return page.evaluate(() =>
+    [...document.querySelectorAll(".lane")].map((lane) => ({
+      lane: lane.id.replace("lane-", ""),
+      answer: lane.querySelector(".answer-value")?.textContent,
+      verdict: lane.querySelector(".verdict")?.textContent,
+      time: lane.querySelector(".time-value")?.textContent,
+    })),
+  );
+}
+
+/**
+ * Runs in the browser, with an engine of its own beside the page's.
+ * @param {any} settings
+ */
+async function inTheBrowser({ model, family, count, seed, readBack, tokensPerSubmit }) {
+  const path = "/www/semcot.js";
+  const { SemCoT, MODES } = await import(path);
+  const engine = await SemCoT.load(model, { readBack });
+  const memoryAfterLoad = await engine.wasmMemoryBytes();
+  const problems = await engine.problems({ family, seed, count });
+  for (const mode of MODES) await engine.ask(problems[0].query, { mode, tokensPerSubmit });
+  const answers = [];
+  for (const [index, problem] of problems.entries()) {
+    const first = index % MODES.length;
+    for (const mode of [...MODES.slice(first), ...MODES.slice(0, first)]) {
+      const answer = await engine.ask(problem.query, { mode, tokensPerSubmit });
+      answers.push({ query: problem.query, truth: problem.answer, ...answer });
+    }
+  }
+  const memoryAfterAll = await engine.wasmMemoryBytes();
+  const info = engine.info;
+  await engine.dispose();
+  return { info, answers, memoryAfterLoad, memoryAfterAll };
+}
+
+/**
+ * The figures of a session: each mode by itself, and the modes against each other.
+ * @param {any} session
+ */
+function summary({ info, answers, memoryAfterLoad, memoryAfterAll }) {
+  const tokensPerSubmit = answers[0].tokensPerSubmit ?? info.tokensPerSubmit;
+  const of = (/** @type {string} */ mode) => answers.filter((/** @type {any} */ answer) => answer.mode === mode);
+  const modes = Object.fromEntries(["implicit", "explicit", "direct"].map((mode) => {
+    const runs = of(mode);
+    const right = runs.filter((/** @type {any} */ run) => run.answer === run.truth).length;
+    const bound = (/** @type {any} */ run) => Math.ceil(run.tokens / tokensPerSubmit) + 1;
+    return [mode, {
+      n: runs.length,
+      right,
+      ms_median: median(runs.map((/** @type {any} */ run) => run.ms.total)),
+      ms_low: Math.min(...runs.map((/** @type {any} */ run) => run.ms.total)),
+      ms_high: Math.max(...runs.map((/** @type {any} */ run) => run.ms.total)),
+      tokens_median: median(runs.map((/** @type {any} */ run) => run.tokens)),
+      read_backs_median: median(runs.map((/** @type {any} */ run) => run.readBacks)),
+      read_backs_most: Math.max(...runs.map((/** @type {any} */ run) => run.readBacks)),
+      over_read_back_bound: runs.filter((/** @type {any} */ run) => run.readBacks > bound(run)).length,
+      dispatches_median: median(runs.map((/** @type {any} */ run) => run.dispatches)),
+    }];
+  }));
+  const ratios = of("explicit").map((/** @type {any} */ run, /** @type {number} */ index) => run.ms.total / of("implicit")[index].ms.total);
+  return {
+    info,
+    tokens_per_submit: tokensPerSubmit,
+    explicit_over_implicit: modes.explicit.ms_median / modes.implicit.ms_median,
+    explicit_over_implicit_by_question: { median: median(ratios), low: Math.min(...ratios), high: Math.max(...ratios) },
+    modes,
+    wasm_memory_bytes: { after_load: memoryAfterLoad, after_all: memoryAfterAll },
+    answers,
+  };
+}
+
+/** @param {number[]} values */
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}

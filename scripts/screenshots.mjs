@@ -1,0 +1,39 @@
+// `npm run screenshots`: pictures of the answering page for the README and for looking at, into
+// docs/screenshots: desktop and phone, light and dark, with the real engine.
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { launchChromium } from "./browsers.mjs";
+import { buildPage } from "./build.mjs";
+import { ROOT, runMain } from "./commands.mjs";
+import { startServer } from "./serve.mjs";
+
+const VIEWPORTS = { desktop: { width: 1280, height: 800 }, phone: { width: 360, height: 740 } };
+
+await runMain(async () => {
+  await buildPage();
+  const folder = join(ROOT, "docs", "screenshots");
+  mkdirSync(folder, { recursive: true });
+  const server = await startServer({ port: 0 });
+  const browser = await launchChromium();
+  try {
+    for (const [name, viewport] of Object.entries(VIEWPORTS)) {
+      for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+        const context = await browser.newContext({ viewport, colorScheme, reducedMotion: "reduce" });
+        const page = await context.newPage();
+        await page.goto(server.url);
+        await page.locator("#ask-button:enabled").waitFor({ timeout: 120_000 });
+        await page.click("#repeat-button");
+        await page.locator("#repeat-result:visible").waitFor({ timeout: 300_000 });
+        const path = join(folder, `${name}-${colorScheme}.png`);
+        await page.evaluate(() => scrollTo(0, 0));
+        await page.screenshot({ path, fullPage: name === "phone" });
+        console.log(path);
+        await context.close();
+      }
+    }
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+});
