@@ -3,8 +3,12 @@
 mod ask;
 mod data;
 mod eval;
+#[cfg(feature = "train")]
+mod export;
 mod logits;
 mod pair;
+#[cfg(feature = "train")]
+mod train;
 
 use clap::{Parser, Subcommand};
 
@@ -22,6 +26,10 @@ enum Command {
     Data(data::Data),
     Eval(eval::Arguments),
     Logits(logits::Logits),
+    #[cfg(feature = "train")]
+    Train(train::Train),
+    #[cfg(feature = "train")]
+    Export(export::Export),
 }
 
 /// What a subcommand can end with besides success: a message for the person at the terminal.
@@ -34,5 +42,9 @@ pub fn run() -> Result<(), CommandError> {
         Command::Data(data) => data::run(&data),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Logits(logits) => logits::run(&logits),
+        #[cfg(feature = "train")]
+        Command::Train(train) => train::run(&train),
+        #[cfg(feature = "train")]
+        Command::Export(export) => export::run(&export),
     }
 }

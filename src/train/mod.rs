@@ -1,1 +1,17 @@
-//! train
+//! Training, natively, with burn: the tokenizer, the target, the sentence transformer and the generator.
+
+pub mod adamw;
+pub mod checkpoint;
+pub mod config;
+pub mod error;
+pub mod examples;
+pub mod export;
+pub mod generator;
+pub mod initialization;
+pub mod kernels;
+pub mod llama;
+pub mod sentence_transformer;
+pub mod stages;
+pub mod target;
+pub mod trainer;
+pub mod vocabulary;

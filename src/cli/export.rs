@@ -1,0 +1,55 @@
+//! `semcot export`: the model folder of a finished run.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::CommandError;
+use crate::train::config::Config;
+use crate::train::export::export;
+use crate::train::stages::{Backend, CONFIG_FILE, Run};
+use crate::train::trainer::Begin;
+use crate::weights::WeightType;
+
+/// Write the model folder of a finished run: GGUF files and semcot.json.
+#[derive(Args)]
+pub struct Export {
+    /// The folder of the run.
+    #[arg(long)]
+    run: PathBuf,
+    /// The folder to write.
+    #[arg(long)]
+    out: PathBuf,
+    /// Type of the matrices; norms and biases stay F32.
+    #[arg(long, default_value = "Q8_0")]
+    weights: String,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Export) -> Result<(), CommandError> {
+    let weight_type = WeightType::from_name(&arguments.weights).ok_or_else(|| {
+        let names: Vec<_> = WeightType::ALL.iter().map(|it| it.name()).collect();
+        format!(
+            "--weights {} is not one of {}",
+            arguments.weights,
+            names.join(", ")
+        )
+    })?;
+    let config = Config::read(&arguments.run.join(CONFIG_FILE))?;
+    let run = Run::new(config, arguments.run.clone(), Begin::Resume, Backend::Flex);
+    let manifest = export(&run, &arguments.out, weight_type)?;
+    let files = &manifest.files;
+    for file in [
+        Some(&files.target),
+        Some(&files.generator),
+        files.sentence_transformer.as_ref(),
+    ] {
+        if let Some(file) = file {
+            println!(
+                "{} {} bytes, SHA-256 {}",
+                file.path, file.bytes, file.sha256
+            );
+        }
+    }
+    Ok(())
+}

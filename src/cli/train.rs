@@ -1,0 +1,74 @@
+//! `semcot train STAGE`: one stage of a run.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::CommandError;
+use crate::train::config::Config;
+use crate::train::stages::{Backend, Run, default_folder};
+use crate::train::trainer::Begin;
+
+/// Train one stage of a model pair. Stages are run in the order in which they are listed here.
+#[derive(Args)]
+pub struct Train {
+    /// What to train.
+    stage: Stage,
+    /// The configuration file.
+    #[arg(long)]
+    config: PathBuf,
+    /// The folder of the run; by default runs/NAME with the name of the configuration.
+    #[arg(long)]
+    run: Option<PathBuf>,
+    /// Go on from the last checkpoint.
+    #[arg(long)]
+    resume: bool,
+    /// What to compute on.
+    #[arg(long, value_enum, default_value = "flex")]
+    backend: BackendName,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Stage {
+    Tokenizer,
+    Target,
+    SentenceTransformer,
+    Generator,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum BackendName {
+    /// The CPU.
+    Flex,
+    /// A GPU.
+    #[cfg(feature = "train-wgpu")]
+    Wgpu,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Train) -> Result<(), CommandError> {
+    let config = Config::read(&arguments.config)?;
+    let folder = arguments
+        .run
+        .clone()
+        .unwrap_or_else(|| default_folder(&config));
+    let begin = if arguments.resume {
+        Begin::Resume
+    } else {
+        Begin::Anew
+    };
+    let backend = match arguments.backend {
+        BackendName::Flex => Backend::Flex,
+        #[cfg(feature = "train-wgpu")]
+        BackendName::Wgpu => Backend::Wgpu,
+    };
+    let run = Run::new(config, folder, begin, backend);
+    run.keep_configuration(&arguments.config)?;
+    match arguments.stage {
+        Stage::Tokenizer => println!("{} tokens", run.train_tokenizer()?),
+        Stage::Target => run.train_target()?,
+        Stage::SentenceTransformer => run.train_sentence_transformer()?,
+        Stage::Generator => run.train_generator()?,
+    }
+    Ok(())
+}

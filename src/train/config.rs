@@ -1,0 +1,271 @@
+//! The configuration file of a run: one TOML file for all stages.
+
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::adamw::AdamWSettings;
+use super::error::TrainError;
+use super::llama::LlamaSizes;
+use crate::problems;
+
+/// Everything that decides what a run trains.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name of the model folder and, by default, of the run.
+    pub name: String,
+    /// All random numbers of the run follow from it.
+    pub seed: u64,
+    /// How hard the problems are.
+    #[serde(default)]
+    pub problems: problems::Settings,
+    /// Share of each family in a batch.
+    pub mixture: Mixture,
+    pub tokenizer: TokenizerSettings,
+    pub validation: ValidationSettings,
+    pub target: TargetSettings,
+    pub sentence_transformer: SentenceSettings,
+    pub generator: GeneratorSettings,
+}
+
+/// Shares of the families; they need not add up to one.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mixture {
+    pub arithmetic: f64,
+    pub coin: f64,
+}
+
+/// Training of the tokenizer.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenizerSettings {
+    pub vocab_size: usize,
+    /// Training problems of each family that it is trained on.
+    pub problems: usize,
+}
+
+/// Validation during training.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValidationSettings {
+    /// Steps between validations.
+    pub every: usize,
+    /// Problems of each family.
+    pub problems: usize,
+}
+
+/// Length, rate and batch of a stage.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    pub steps: usize,
+    /// Problems in a step.
+    pub batch: usize,
+    pub learning_rate: f64,
+    /// Steps over which the rate rises from zero.
+    pub warmup_steps: usize,
+    /// The rate falls along a cosine to this part of itself.
+    pub final_rate: f64,
+    /// Steps between checkpoints.
+    pub checkpoint_every: usize,
+    #[serde(default)]
+    pub optimizer: AdamWSettings,
+}
+
+impl Schedule {
+    /// The learning rate of a step, counted from zero.
+    pub fn rate(&self, step: usize) -> f64 {
+        if step < self.warmup_steps {
+            return self.learning_rate * (step + 1) as f64 / self.warmup_steps as f64;
+        }
+        let span = self.steps.saturating_sub(self.warmup_steps).max(1);
+        let part = ((step - self.warmup_steps) as f64 / span as f64).min(1.0);
+        let cosine = 0.5 * (1.0 + (std::f64::consts::PI * part).cos());
+        self.learning_rate * (self.final_rate + (1.0 - self.final_rate) * cosine)
+    }
+}
+
+/// The target and how it is trained.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetSettings {
+    pub sizes: LlamaSizes,
+    pub schedule: Schedule,
+    /// Part of the examples that answer without reasoning.
+    pub direct_share: f64,
+}
+
+/// The sentence transformer and how it is trained (METHOD, section 5).
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SentenceSettings {
+    /// The target's layer that its input enters; the hidden state of that number is its input.
+    pub first_layer: usize,
+    /// Layers copied from the target.
+    pub num_layers: usize,
+    /// Numbers in an embedding.
+    pub embedding_size: usize,
+    /// Divisor of the cosines in the contrastive loss; 1 as published.
+    pub temperature: f64,
+    pub directions: Directions,
+    pub attention: SentenceAttention,
+    /// Steps at the start in which only the linear layer trains.
+    pub linear_steps: usize,
+    pub schedule: Schedule,
+}
+
+/// Which way the contrastive loss runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Directions {
+    /// From reasoning to condensed reasoning only, as published.
+    Forward,
+    /// The mean of both ways.
+    Both,
+}
+
+/// Which positions the sentence transformer's attention sees (METHOD, Q4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SentenceAttention {
+    /// All, as published.
+    Full,
+    /// Those before.
+    Causal,
+}
+
+/// The generator and how it is trained (METHOD, section 6).
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GeneratorSettings {
+    pub sizes: LlamaSizes,
+    pub schedule: Schedule,
+    pub method: Method,
+    pub start: Start,
+    /// k: vectors that the target is given.
+    pub implicit_tokens: usize,
+    /// Steps at the start in which only the projection and `<thought>` train.
+    pub projection_steps: usize,
+    /// Weight of the alignment loss; the loss on the answer has 1 − alpha.
+    pub alpha: f64,
+    /// Problems of a batch that the alignment loss is taken on.
+    pub alignment_batch: usize,
+    /// Weight of the loss that asks the first j vectors for the j-th intermediate result; 0 turns it off.
+    pub step_supervision: f64,
+}
+
+/// What is put between question and answer, and what learns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// The generator's vectors; the target is frozen.
+    Semcot,
+    /// Control: k constant learnt vectors; the target is frozen.
+    Pause,
+    /// Control: k constant learnt vectors; the target learns too.
+    Direct,
+}
+
+/// Where the generator's weights begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// From random numbers.
+    Random,
+    /// From the trained target, which must have the same sizes.
+    Target,
+}
+
+impl Config {
+    /// Reads and checks a configuration file.
+    pub fn read(path: &Path) -> Result<Self, TrainError> {
+        let text = fs::read_to_string(path).map_err(TrainError::file(path))?;
+        let config: Config = toml::from_str(&text).map_err(|error| TrainError::Configuration {
+            path: path.to_owned(),
+            message: error.to_string(),
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Says which setting cannot be.
+    pub fn check(&self) -> Result<(), TrainError> {
+        let wrong = |field, message: String| Err(TrainError::Setting { field, message });
+        self.problems.check()?;
+        let shares = [self.mixture.arithmetic, self.mixture.coin];
+        if shares.iter().any(|share| !(0.0..=1e6).contains(share))
+            || shares.iter().sum::<f64>() == 0.0
+        {
+            return wrong(
+                "mixture",
+                format!("shares {shares:?} must not be negative nor all zero"),
+            );
+        }
+        if let Some(message) = self.target.sizes.problem() {
+            return wrong("target.sizes", message);
+        }
+        if let Some(message) = self.generator.sizes.problem() {
+            return wrong("generator.sizes", message);
+        }
+        if !(0.0..=1.0).contains(&self.target.direct_share) {
+            return wrong(
+                "target.direct_share",
+                format!("{} is not from 0 to 1", self.target.direct_share),
+            );
+        }
+        let sentence = &self.sentence_transformer;
+        let last = sentence.first_layer + sentence.num_layers;
+        if sentence.num_layers == 0 || last > self.target.sizes.num_layers {
+            let have = self.target.sizes.num_layers;
+            return wrong(
+                "sentence_transformer",
+                format!(
+                    "layers {}..{last} are asked for, the target has {have}",
+                    sentence.first_layer
+                ),
+            );
+        }
+        if sentence.temperature <= 0.0 {
+            return wrong("sentence_transformer.temperature", "must be above 0".into());
+        }
+        let generator = &self.generator;
+        if generator.start == Start::Target && generator.sizes != self.target.sizes {
+            return wrong(
+                "generator.start",
+                "\"target\" needs the same sizes as the target".into(),
+            );
+        }
+        if !(1..=64).contains(&generator.implicit_tokens) {
+            return wrong(
+                "generator.implicit_tokens",
+                format!("{} is not from 1 to 64", generator.implicit_tokens),
+            );
+        }
+        if !(0.0..=1.0).contains(&generator.alpha) {
+            return wrong(
+                "generator.alpha",
+                format!("{} is not from 0 to 1", generator.alpha),
+            );
+        }
+        let schedules = [
+            ("target.schedule", &self.target.schedule),
+            ("sentence_transformer.schedule", &sentence.schedule),
+            ("generator.schedule", &generator.schedule),
+        ];
+        for (field, schedule) in schedules {
+            if schedule.batch == 0 || schedule.checkpoint_every == 0 {
+                return wrong(
+                    field,
+                    "batch and checkpoint_every must be at least 1".into(),
+                );
+            }
+        }
+        if self.validation.every == 0 || self.validation.problems == 0 {
+            return wrong("validation", "every and problems must be at least 1".into());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,224 @@
+//! The sentence transformer: upper layers of the target, their mean, a linear layer; trained on reasoning and its
+//! condensed form, then frozen (METHOD, section 5).
+
+use burn::Tensor;
+use burn::tensor::{Device, TensorData, activation};
+use serde_json::{Map, json};
+
+use super::config::{Config, Directions, SentenceAttention, SentenceSettings};
+use super::error::TrainError;
+use super::examples::{Example, Purpose, Stream, validation_examples};
+use super::initialization::Normal;
+use super::kernels::{self, Kernels, Reach};
+use super::llama::{Decoder, Llama, Named, Packing};
+use super::target::{best_rows, count_right};
+use super::trainer::{Loss, Stage, Validation};
+use super::vocabulary::Vocabulary;
+use crate::problems::Family;
+
+/// Layers, final norm, mean over rows, linear with bias.
+#[derive(Clone, Debug)]
+pub struct SentenceTransformer {
+    pub decoder: Decoder,
+    /// `[hidden, embedding]`.
+    pub weight: Tensor<2>,
+    /// `[1, embedding]`.
+    pub bias: Tensor<2>,
+    reach: Reach,
+}
+
+impl SentenceTransformer {
+    /// Copies the target's layers; the linear layer starts uniform in ±1/sqrt(hidden), as published.
+    pub fn new(config: &Config, target: &Llama, device: &Device) -> Self {
+        let settings = &config.sentence_transformer;
+        let mut decoder = target.decoder.clone();
+        let last = settings.first_layer + settings.num_layers;
+        decoder.layers = decoder.layers[settings.first_layer..last].to_vec();
+        decoder.sizes.num_layers = settings.num_layers;
+        for (_, tensor) in decoder.parameters() {
+            *tensor = tensor.clone().detach();
+        }
+        let hidden = config.target.sizes.hidden_size;
+        let mut normal = Normal::new(config.seed ^ Purpose::SentenceTransformer as u64);
+        let bound = 1.0 / (hidden as f32).sqrt();
+        Self {
+            decoder,
+            weight: normal.uniform([hidden, settings.embedding_size], bound, device),
+            bias: normal.uniform([1, settings.embedding_size], bound, device),
+            reach: match settings.attention {
+                SentenceAttention::Full => Reach::Full,
+                SentenceAttention::Causal => Reach::Causal,
+            },
+        }
+    }
+
+    pub fn parameters(&mut self) -> Vec<Named<'_>> {
+        let mut named = self.decoder.parameters();
+        named.push(("linear.weight".into(), &mut self.weight));
+        named.push(("linear.bias".into(), &mut self.bias));
+        named
+    }
+
+    /// Embeddings `[sequences, embedding]` of packed hidden states `[rows, hidden]`.
+    pub fn embed(&self, x: Tensor<2>, lengths: &[usize]) -> Tensor<2> {
+        let device = x.device();
+        let hidden = self
+            .decoder
+            .hidden(x, &Packing::whole(lengths.to_vec()), self.reach);
+        let rows: usize = lengths.iter().sum();
+        let mut mean = vec![0.0f32; lengths.len() * rows];
+        let mut start = 0;
+        for (i, &length) in lengths.iter().enumerate() {
+            mean[i * rows + start..i * rows + start + length].fill(1.0 / length as f32);
+            start += length;
+        }
+        let mean = Tensor::<2>::from_data(TensorData::new(mean, [lengths.len(), rows]), &device);
+        mean.matmul(hidden)
+            .matmul(self.weight.clone())
+            .add(self.bias.clone())
+    }
+}
+
+/// The target's hidden state that the sentence transformer reads: the residual stream before its first layer.
+pub fn hidden_state(
+    target: &Llama,
+    first_layer: usize,
+    texts: &[&[u32]],
+) -> (Tensor<2>, Vec<usize>) {
+    let ids: Vec<u32> = texts.iter().flat_map(|text| text.iter().copied()).collect();
+    let lengths: Vec<usize> = texts.iter().map(|text| text.len()).collect();
+    let x = target.embed(&ids);
+    if first_layer == 0 {
+        return (x, lengths);
+    }
+    let below = target.decoder.first_layers(first_layer);
+    let x = below.residual(x, &Packing::whole(lengths.clone()), Reach::Causal);
+    (x.detach(), lengths)
+}
+
+/// Rows scaled to length one.
+pub fn unit_rows(x: Tensor<2>) -> Tensor<2> {
+    let length = x.clone().square().sum_dim(1).sqrt().clamp_min(1e-8);
+    x.div(length)
+}
+
+/// Training of the sentence transformer.
+pub struct SentenceStage<'a> {
+    pub sentence: SentenceTransformer,
+    settings: SentenceSettings,
+    target: Llama,
+    vocabulary: &'a Vocabulary,
+    stream: Stream,
+    validation: Vec<Example>,
+    device: Device,
+}
+
+impl<'a> SentenceStage<'a> {
+    pub fn new(
+        config: &Config,
+        vocabulary: &'a Vocabulary,
+        target: Llama,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
+        let mut validation = Vec::new();
+        for family in Family::ALL {
+            validation.extend(validation_examples(config, family, vocabulary)?);
+        }
+        Ok(Self {
+            sentence: SentenceTransformer::new(config, &target, device),
+            settings: config.sentence_transformer,
+            target,
+            vocabulary,
+            stream: Stream::new(config, Purpose::SentenceTransformer),
+            validation,
+            device: device.clone(),
+        })
+    }
+
+    /// Cosines of every reasoning with every condensed reasoning, over the temperature.
+    fn similarities(&self, examples: &[Example]) -> Tensor<2> {
+        let embed = |texts: Vec<&[u32]>| {
+            let (x, lengths) = hidden_state(&self.target, self.settings.first_layer, &texts);
+            unit_rows(self.sentence.embed(x, &lengths))
+        };
+        let full = embed(
+            examples
+                .iter()
+                .map(|example| example.reasoning.as_slice())
+                .collect(),
+        );
+        let condensed = embed(
+            examples
+                .iter()
+                .map(|example| example.condensed.as_slice())
+                .collect(),
+        );
+        full.matmul(condensed.transpose())
+            .div_scalar(self.settings.temperature)
+    }
+
+    fn kernels(&self) -> Kernels {
+        self.sentence.decoder.kernels
+    }
+}
+
+impl Stage for SentenceStage<'_> {
+    fn parameters(&mut self) -> Vec<Named<'_>> {
+        self.sentence.parameters()
+    }
+
+    fn rate_factor(&self, parameter: &str, step: usize) -> f64 {
+        let trains = step >= self.settings.linear_steps || parameter.starts_with("linear.");
+        if trains { 1.0 } else { 0.0 }
+    }
+
+    fn loss(&mut self, step: usize) -> Result<Loss, TrainError> {
+        let examples = self
+            .stream
+            .examples(step, self.settings.schedule.batch, self.vocabulary)?;
+        let similarities = self.similarities(&examples);
+        let count = examples.len();
+        let own: Vec<u32> = (0..count as u32).collect();
+        let loss = |similarities, share: f32| {
+            kernels::cross_entropy(
+                self.kernels(),
+                similarities,
+                &own,
+                &vec![share / count as f32; count],
+            )
+        };
+        let total = match self.settings.directions {
+            Directions::Forward => loss(similarities, 1.0),
+            Directions::Both => {
+                loss(similarities.clone(), 0.5).add(loss(similarities.transpose(), 0.5))
+            }
+        };
+        Ok(Loss {
+            total,
+            parts: Vec::new(),
+        })
+    }
+
+    fn validate(&mut self) -> Result<Validation, TrainError> {
+        let examples = &self.validation;
+        let similarities = self.similarities(examples).inner();
+        let own: Vec<u32> = (0..examples.len() as u32).collect();
+        let log = activation::log_softmax(similarities.clone(), 1);
+        let loss = log
+            .mul(Tensor::eye(examples.len(), &self.device.clone().inner()))
+            .sum()
+            .into_scalar::<f32>();
+        let loss = -f64::from(loss) / examples.len() as f64;
+        let found = count_right(best_rows(similarities), &own, &vec![1; examples.len()]);
+        let mut figures = Map::new();
+        figures.insert("loss".into(), json!(loss));
+        figures.insert(
+            "pairs_found".into(),
+            json!(found as f64 / examples.len() as f64),
+        );
+        Ok(Validation {
+            score: -loss,
+            figures,
+        })
+    }
+}

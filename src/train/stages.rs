@@ -1,0 +1,244 @@
+//! The stages of a run by name: what each reads, trains and leaves behind in the run's folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use serde_json::{Map, Value, json};
+
+use super::checkpoint;
+use super::config::Config;
+use super::error::TrainError;
+use super::examples::{Purpose, Stream};
+use super::generator::GeneratorStage;
+use super::kernels::Kernels;
+use super::llama::Llama;
+use super::sentence_transformer::{SentenceStage, SentenceTransformer};
+use super::target::{TargetStage, untrained_target};
+use super::trainer::{Begin, StageFiles, Training, train};
+use super::vocabulary::Vocabulary;
+
+/// Folder names of the stages.
+pub const TARGET: &str = "target";
+/// See [`TARGET`].
+pub const SENTENCE_TRANSFORMER: &str = "sentence-transformer";
+/// See [`TARGET`].
+pub const GENERATOR: &str = "generator";
+
+/// The configuration of a run, copied into its folder.
+pub const CONFIG_FILE: &str = "config.toml";
+
+/// What the tensors live on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// burn's CPU backend, with the fused kernels.
+    Flex,
+    /// burn's wgpu backend.
+    #[cfg(feature = "train-wgpu")]
+    Wgpu,
+}
+
+impl Backend {
+    fn device(self) -> Device {
+        match self {
+            Backend::Flex => Device::flex().autodiff(),
+            #[cfg(feature = "train-wgpu")]
+            Backend::Wgpu => Device::wgpu(burn::tensor::DeviceKind::DefaultDevice).autodiff(),
+        }
+    }
+
+    fn kernels(self) -> Kernels {
+        match self {
+            Backend::Flex => Kernels::Fused,
+            #[cfg(feature = "train-wgpu")]
+            Backend::Wgpu => Kernels::Composed,
+        }
+    }
+}
+
+/// One run: its configuration, its folder and where it computes.
+pub struct Run {
+    pub config: Config,
+    pub folder: PathBuf,
+    pub begin: Begin,
+    backend: Backend,
+    device: Device,
+}
+
+impl Run {
+    pub fn new(config: Config, folder: PathBuf, begin: Begin, backend: Backend) -> Self {
+        Self {
+            config,
+            folder,
+            begin,
+            backend,
+            device: backend.device(),
+        }
+    }
+
+    /// Where the best checkpoint of each stage was taken.
+    pub fn best_positions(&self) -> Result<Map<String, Value>, TrainError> {
+        let mut positions = Map::new();
+        for stage in [TARGET, SENTENCE_TRANSFORMER, GENERATOR] {
+            let path = StageFiles::new(&self.folder, stage).best();
+            if path.exists() {
+                let (score, step) = checkpoint::position(&path)?.best.unwrap_or_default();
+                positions.insert(
+                    stage.into(),
+                    json!({ "step": step, "validation_score": score }),
+                );
+            }
+        }
+        Ok(positions)
+    }
+
+    /// Puts a copy of the configuration file into the run's folder.
+    pub fn keep_configuration(&self, file: &Path) -> Result<(), TrainError> {
+        let text = fs::read(file).map_err(TrainError::file(file))?;
+        checkpoint::write_whole(&self.folder.join(CONFIG_FILE), &text)
+    }
+
+    fn tokenizer_path(&self) -> PathBuf {
+        self.folder.join("tokenizer.json")
+    }
+
+    /// Trains the tokenizer; gives the size of its vocabulary.
+    pub fn train_tokenizer(&self) -> Result<usize, TrainError> {
+        let path = self.tokenizer_path();
+        if self.begin == Begin::Anew && path.exists() {
+            return Err(TrainError::Started { path });
+        }
+        fs::create_dir_all(&self.folder).map_err(TrainError::file(&self.folder))?;
+        let settings = self.config.tokenizer;
+        let stream = Stream::new(&self.config, Purpose::Tokenizer);
+        let texts = stream.tokenizer_texts(settings.problems)?;
+        Vocabulary::train(texts, settings.vocab_size, &path)?;
+        Ok(self.vocabulary()?.size)
+    }
+
+    /// The trained tokenizer.
+    pub fn vocabulary(&self) -> Result<Vocabulary, TrainError> {
+        let path = self.tokenizer_path();
+        if !path.exists() {
+            return Err(TrainError::EarlierStage {
+                path,
+                stage: "tokenizer",
+            });
+        }
+        Vocabulary::read(&path)
+    }
+
+    /// Trains the target.
+    pub fn train_target(&self) -> Result<(), TrainError> {
+        let vocabulary = self.vocabulary()?;
+        let mut stage = TargetStage::new(
+            &self.config,
+            &vocabulary,
+            self.backend.kernels(),
+            &self.device,
+        )?;
+        let files = StageFiles::new(&self.folder, TARGET);
+        train(
+            &mut stage,
+            &self.training("target", &self.config.target.schedule, &files),
+        )?;
+        Ok(())
+    }
+
+    /// Trains the sentence transformer.
+    pub fn train_sentence_transformer(&self) -> Result<(), TrainError> {
+        let vocabulary = self.vocabulary()?;
+        let target = self.target(&vocabulary)?;
+        let mut stage = SentenceStage::new(&self.config, &vocabulary, target, &self.device)?;
+        let files = StageFiles::new(&self.folder, SENTENCE_TRANSFORMER);
+        let schedule = self.config.sentence_transformer.schedule;
+        train(
+            &mut stage,
+            &self.training("sentence transformer", &schedule, &files),
+        )?;
+        Ok(())
+    }
+
+    /// Trains the generator, or the control that the configuration names.
+    pub fn train_generator(&self) -> Result<(), TrainError> {
+        let vocabulary = self.vocabulary()?;
+        let target = self.target(&vocabulary)?;
+        let sentence = match self.config.generator.alpha > 0.0 {
+            true => Some(self.sentence_transformer(&target)?),
+            false => None,
+        };
+        let mut stage =
+            GeneratorStage::new(&self.config, &vocabulary, target, sentence, &self.device)?;
+        let files = StageFiles::new(&self.folder, GENERATOR);
+        train(
+            &mut stage,
+            &self.training("generator", &self.config.generator.schedule, &files),
+        )?;
+        Ok(())
+    }
+
+    fn training<'a>(
+        &'a self,
+        name: &'static str,
+        schedule: &'a super::config::Schedule,
+        files: &'a StageFiles,
+    ) -> Training<'a> {
+        let validate_every = self.config.validation.every;
+        Training {
+            name,
+            schedule,
+            validate_every,
+            files,
+            begin: self.begin,
+            device: &self.device,
+        }
+    }
+
+    fn best_of(&self, stage: &'static str) -> Result<PathBuf, TrainError> {
+        let path = StageFiles::new(&self.folder, stage).best();
+        if path.exists() {
+            Ok(path)
+        } else {
+            Err(TrainError::EarlierStage { path, stage })
+        }
+    }
+
+    /// The trained target.
+    pub fn target(&self, vocabulary: &Vocabulary) -> Result<Llama, TrainError> {
+        let path = self.best_of(TARGET)?;
+        let mut target = untrained_target(
+            &self.config,
+            vocabulary,
+            self.backend.kernels(),
+            &self.device,
+        );
+        checkpoint::load(&path, target.parameters(), None, &self.device)?;
+        Ok(target)
+    }
+
+    /// The trained sentence transformer of a target.
+    pub fn sentence_transformer(&self, target: &Llama) -> Result<SentenceTransformer, TrainError> {
+        let path = self.best_of(SENTENCE_TRANSFORMER)?;
+        let mut sentence = SentenceTransformer::new(&self.config, target, &self.device);
+        checkpoint::load(&path, sentence.parameters(), None, &self.device)?;
+        Ok(sentence)
+    }
+
+    /// The trained generator stage (for `Method::Semcot` its generator).
+    pub fn generator<'a>(
+        &self,
+        vocabulary: &'a Vocabulary,
+    ) -> Result<GeneratorStage<'a>, TrainError> {
+        use super::trainer::Stage;
+        let path = self.best_of(GENERATOR)?;
+        let target = self.target(vocabulary)?;
+        let mut stage = GeneratorStage::new(&self.config, vocabulary, target, None, &self.device)?;
+        checkpoint::load(&path, stage.parameters(), None, &self.device)?;
+        Ok(stage)
+    }
+}
+
+/// The folder of a run when none is named.
+pub fn default_folder(config: &Config) -> PathBuf {
+    Path::new("runs").join(&config.name)
+}

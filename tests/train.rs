@@ -1,0 +1,240 @@
+//! Training by the command: a killed stage goes on to the same bytes, and an exported pair computes what training did.
+#![cfg(feature = "train")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use burn::Tensor;
+use semcot::formats::source::FileSource;
+use semcot::model::KvType;
+use semcot::model::run::{GeneratorInput, Request};
+use semcot::model::step::EMBEDDING_GIVEN;
+use semcot::reference::{ExecutorOptions, PairExecutor};
+use semcot::train::checkpoint;
+use semcot::train::config::Config;
+use semcot::train::export::export;
+use semcot::train::kernels::Reach;
+use semcot::train::llama::Packing;
+use semcot::train::stages::{Backend, Run};
+use semcot::train::trainer::Begin;
+use semcot::weights::WeightType;
+
+const CONFIG: &str = r#"
+name = "tiny"
+seed = 5
+[mixture]
+arithmetic = 0.5
+coin = 0.5
+[tokenizer]
+vocab_size = 400
+problems = 100
+[validation]
+every = 60
+problems = 4
+[target]
+direct_share = 0.3
+[target.sizes]
+hidden_size = 32
+num_layers = 2
+num_heads = 2
+num_kv_heads = 1
+intermediate_size = 64
+[target.schedule]
+steps = 120
+batch = 4
+learning_rate = 1e-3
+warmup_steps = 10
+final_rate = 0.1
+checkpoint_every = 3
+[sentence_transformer]
+first_layer = 1
+num_layers = 1
+embedding_size = 32
+temperature = 0.05
+directions = "both"
+attention = "full"
+linear_steps = 2
+[sentence_transformer.schedule]
+steps = 4
+batch = 4
+learning_rate = 1e-3
+warmup_steps = 1
+final_rate = 0.1
+checkpoint_every = 2
+[generator]
+method = "semcot"
+start = "random"
+implicit_tokens = 3
+projection_steps = 5
+alpha = 0.1
+alignment_batch = 2
+step_supervision = 0.5
+[generator.sizes]
+hidden_size = 32
+num_layers = 2
+num_heads = 2
+num_kv_heads = 1
+intermediate_size = 64
+[generator.schedule]
+steps = 120
+batch = 4
+learning_rate = 1e-3
+warmup_steps = 10
+final_rate = 0.1
+checkpoint_every = 3
+"#;
+
+/// A fresh folder with the configuration in it.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("the test folder can be made");
+    fs::write(folder.join("tiny.toml"), CONFIG).expect("the test folder can be written");
+    folder
+}
+
+fn train(folder: &Path, run: &str, stage: &str) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_semcot"))
+        .args(["train", stage, "--resume", "--config"])
+        .arg(folder.join("tiny.toml"))
+        .arg("--run")
+        .arg(folder.join(run))
+        .env("RAYON_NUM_THREADS", "1")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the command starts")
+}
+
+fn finish(mut child: Child, what: &str) {
+    assert!(
+        child.wait().expect("the command ends").success(),
+        "{what} failed"
+    );
+}
+
+/// Kills the stage at its first checkpoint.
+fn kill_at_first_checkpoint(folder: &Path, run: &str, stage: &str) -> usize {
+    let path = folder.join(run).join(stage).join("checkpoint.safetensors");
+    let mut child = train(folder, run, stage);
+    let began = Instant::now();
+    while !path.exists() {
+        assert!(
+            began.elapsed() < Duration::from_secs(120),
+            "{stage} wrote no checkpoint"
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().expect("the command can be killed");
+    child.wait().expect("the command ends");
+    checkpoint::position(&path)
+        .expect("the checkpoint is whole")
+        .step
+}
+
+#[test]
+fn a_killed_stage_goes_on_to_the_same_bytes() {
+    let folder = folder("resume");
+    finish(train(&folder, "straight", "tokenizer"), "tokenizer");
+    finish(train(&folder, "killed", "tokenizer"), "tokenizer");
+    for stage in ["target", "sentence-transformer", "generator"] {
+        finish(train(&folder, "straight", stage), stage);
+        if stage != "sentence-transformer" {
+            let step = kill_at_first_checkpoint(&folder, "killed", stage);
+            assert!(
+                (1..120).contains(&step),
+                "{stage} was not killed on its way but at step {step}"
+            );
+        }
+        finish(train(&folder, "killed", stage), stage);
+        for file in ["checkpoint.safetensors", "best.safetensors"] {
+            let [straight, killed] = ["straight", "killed"].map(|run| {
+                fs::read(folder.join(run).join(stage).join(file)).expect("a checkpoint")
+            });
+            assert!(straight == killed, "{stage}/{file} differs after a kill");
+        }
+    }
+}
+
+fn close(what: &str, found: &[f32], expected: &[f32]) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
+        assert!(
+            (found - expected).abs() < 1e-4,
+            "{what}[{i}]: {found}, expected {expected}"
+        );
+    }
+}
+
+#[test]
+fn an_exported_pair_computes_what_training_did() {
+    let folder = folder("export");
+    for stage in ["tokenizer", "target", "sentence-transformer", "generator"] {
+        finish(train(&folder, "run", stage), stage);
+    }
+    let config = Config::read(&folder.join("tiny.toml")).expect("the configuration is right");
+    let k = config.generator.implicit_tokens;
+    let run = Run::new(config, folder.join("run"), Begin::Resume, Backend::Flex);
+    let out = folder.join("model");
+    export(&run, &out, WeightType::F32).expect("the run can be exported");
+    let open = |name: &str| FileSource::open(&out.join(name)).expect("the file opens");
+    let options = ExecutorOptions {
+        kv_type: KvType::F32,
+        positions: None,
+    };
+
+    let vocabulary = run.vocabulary().expect("trained");
+    let question =
+        vocabulary.question("Tom has 5 apples. He eats 2. How many apples does Tom have now?");
+    let generator = run.generator(&vocabulary).expect("trained");
+    let vectors = generator.source.vectors(&[&question], k);
+    let values = |tensor: Tensor<2>| tensor.inner().try_into_vec_as::<f32>().expect("read back");
+
+    let mut pair = pollster::block_on(PairExecutor::load(
+        &open("target.gguf"),
+        &open("generator.gguf"),
+        options,
+    ))
+    .expect("the pair loads");
+    let mut ids = question.clone();
+    ids.extend(std::iter::repeat_n(vocabulary.thought, k));
+    let mut target_ids = question.clone();
+    target_ids.extend(std::iter::repeat_n(EMBEDDING_GIVEN, k));
+    target_ids.push(vocabulary.answer);
+    let request = Request {
+        target_ids: target_ids.clone(),
+        generator: Some(GeneratorInput {
+            ids,
+            first_row: question.len() as u32,
+            count: k as u32,
+            target_row: question.len() as u32,
+        }),
+        max_tokens: 1,
+        end_token: vocabulary.end,
+        tokens_per_submit: 1,
+    };
+    let found = pair.implicit_tokens(&request).expect("the generator runs");
+    let vectors_values = values(vectors.clone());
+    close("implicit tokens", &found, &vectors_values);
+    let found = pair
+        .target()
+        .last_logits(&target_ids, &vectors_values)
+        .expect("the target runs");
+    close(
+        "logits behind implicit tokens",
+        &found,
+        &values(generator.answer_logits(&question, &vectors)),
+    );
+
+    let mut ids = question;
+    ids.push(vocabulary.answer);
+    let target = &generator.target;
+    let packing = Packing::whole(vec![ids.len()]);
+    let hidden = target
+        .decoder
+        .hidden(target.embed(&ids), &packing, Reach::Causal);
+    let found = pair.target().logits(&ids, &[]).expect("the target runs");
+    close("logits", &found, &values(target.logits(hidden)));
+}
