@@ -14,7 +14,7 @@ use semcot::weights::WeightType;
 
 /// Seed of the broken files, printed with each failure.
 const SEED: u64 = 7;
-/// Broken files tried; about two seconds.
+/// Broken files tried.
 const TRIALS: u64 = 4000;
 
 fn tiny() -> Vec<u8> {

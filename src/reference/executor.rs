@@ -12,12 +12,16 @@ use crate::model::{
 /// Bytes of weights read at a time.
 const CHUNK_BYTES: usize = 1 << 22;
 
+/// Positions of the cache where the caller does not say. Files name contexts of 2^17 and more,
+/// whose cache would take gigabytes; nobody waits for that many positions on a CPU.
+const DEFAULT_POSITIONS: usize = 4096;
+
 /// How a model is loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExecutorOptions {
     /// Type of cached keys and values.
     pub kv_type: KvType,
-    /// Most positions of the cache; the model's context length where absent or larger.
+    /// Most positions of the cache, 4096 where absent; never more than the model's context length.
     pub positions: Option<usize>,
 }
 
@@ -97,8 +101,8 @@ impl Executor {
         })
         .await?;
         let config = &model.config;
-        let context = config.context_length;
-        let positions = options.positions.map_or(context, |it| it.min(context));
+        let positions = options.positions.unwrap_or(DEFAULT_POSITIONS);
+        let positions = positions.min(config.context_length);
         let factors = model
             .weights
             .rope_factors

@@ -104,7 +104,7 @@ impl Tokenizer {
         let pre_tokenizer = vocabulary.check()?;
         let splitter = split::Splitter::new(pre_tokenizer)?;
         let ids = vocabulary.ids();
-        let merges = vocabulary.merge_pairs()?;
+        let merges = vocabulary.merge_pairs(&ids)?;
         let bpe = BPE::builder()
             .vocab_and_merges(ids, merges)
             .ignore_merges(pre_tokenizer.takes_whole_words())

@@ -170,17 +170,23 @@ impl Vocabulary {
         ids
     }
 
-    pub(super) fn merge_pairs(&self) -> Result<Merges, TokenizerError> {
+    /// The merges as pairs of tokens. The crate that merges takes it for granted that both tokens
+    /// and what they make together are in the vocabulary, and panics otherwise.
+    pub(super) fn merge_pairs(&self, ids: &Vocab) -> Result<Merges, TokenizerError> {
         let pairs = self.merges.iter().enumerate().map(|(number, merge)| {
+            let wrong = |reason: &str| {
+                TokenizerError::Vocabulary(format!("merge {number} is \"{merge}\", {reason}"))
+            };
             let pair = merge.split_once(' ').filter(|(left, right)| {
                 !left.is_empty() && !right.is_empty() && !right.contains(' ')
             });
-            match pair {
-                Some((left, right)) => Ok((left.to_owned(), right.to_owned())),
-                None => Err(TokenizerError::Vocabulary(format!(
-                    "merge {number} is \"{merge}\", not two tokens"
-                ))),
+            let (left, right) = pair.ok_or_else(|| wrong("not two tokens"))?;
+            let (left, right) = (left.to_owned(), right.to_owned());
+            let known = |token: &String| ids.contains_key(token);
+            if !known(&left) || !known(&right) || !known(&format!("{left}{right}")) {
+                return Err(wrong("which names or makes a token that is not there"));
             }
+            Ok((left, right))
         });
         pairs.collect()
     }
