@@ -1,6 +1,6 @@
 //! What can go wrong on a GPU, each with a stable code that the page's messages are keyed by.
 
-use crate::model::ModelError;
+use crate::model::{ModelError, RequestError};
 
 /// A failure of the GPU side.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -75,41 +75,20 @@ pub enum GpuError {
         /// Name asked for.
         part: String,
     },
-    /// A size that the kernels do not handle.
-    #[error(
-        "{what} is {found}, which is no multiple of {multiple}; the GPU kernels read that many values at once"
-    )]
-    UnsupportedSize {
-        /// Which size.
-        what: String,
-        /// Its value.
-        found: u64,
-        /// What it must be a multiple of.
-        multiple: u64,
-    },
-    /// The prompt and the answer do not fit.
-    #[error(
-        "the prompt has {prompt_tokens} tokens and up to {max_tokens} may be written, but the context has {context_tokens}; ask a shorter question or allow fewer tokens"
-    )]
-    ContextOverflow {
-        /// Tokens of the prompt.
-        prompt_tokens: u64,
-        /// Tokens that may be written.
-        max_tokens: u64,
-        /// Positions that the model has.
-        context_tokens: u64,
-    },
-    /// A request that contradicts itself or the model.
-    #[error("{what} is {found}, but must be {expected}")]
-    InvalidRequest {
-        /// Which field.
+    /// A request of a size that the buffers here are not made for.
+    #[error("the {what} is {found}; the GPU takes at most {most}")]
+    Unsupported {
+        /// What is too large.
         what: &'static str,
-        /// Its value.
-        found: String,
-        /// What it may be.
-        expected: String,
+        /// How large it is.
+        found: u64,
+        /// How large it may be.
+        most: u64,
     },
-    /// The weights could not be read.
+    /// A request that contradicts itself or the models.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The model or its weights could not be read.
     #[error(transparent)]
     Model(#[from] ModelError),
 }
@@ -126,9 +105,8 @@ impl GpuError {
             Self::Refused { .. } => "gpu_refused",
             Self::UnknownKernel { .. } => "unknown_kernel",
             Self::UnknownPart { .. } => "unknown_part",
-            Self::UnsupportedSize { .. } => "unsupported_size",
-            Self::ContextOverflow { .. } => "context_overflow",
-            Self::InvalidRequest { .. } => "invalid_request",
+            Self::Unsupported { .. } => "unsupported_request",
+            Self::Request(error) => error.code(),
             Self::Model(error) => error.code(),
         }
     }

@@ -7,6 +7,7 @@ use crate::model::run::{Execute, Report, Request};
 
 impl Execute for GpuPair {
     type Error = GpuError;
+
     async fn run(
         &mut self,
         request: &Request,
@@ -14,10 +15,12 @@ impl Execute for GpuPair {
     ) -> Result<Report, GpuError> {
         GpuPair::run(self, request, on_tokens).await
     }
+
     fn context_length(&self) -> u32 {
-        self.target().context_tokens()
+        self.context_tokens()
     }
+
     fn default_tokens_per_submit(&self) -> u32 {
-        16
+        GpuPair::default_tokens_per_submit(self)
     }
 }

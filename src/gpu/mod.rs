@@ -4,7 +4,6 @@
 //! nothing here knows about tokenizers, prompts or files' formats.
 
 mod buffers;
-mod clock;
 mod device;
 mod error;
 mod execute;
@@ -14,6 +13,7 @@ mod pair;
 mod program;
 mod read_back;
 mod timing;
+mod tokens_per_submit;
 
 pub use buffers::Weight;
 pub use device::{Gpu, GpuOptions, Layout};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::buffers::Weight;
 use super::program::{
-    Activations, Capacity, Compiler, Dispatch, GIVEN_FIRST, MAX_GIVEN, MAX_ROWS, Phase, Piece, Run,
+    Activations, Capacity, Compiler, Dispatch, GIVEN_FIRST, MAX_GIVEN, MAX_ROWS, Phase, Piece,
     encode,
 };
 use super::timing::{self, Timestamps};
@@ -13,8 +13,8 @@ use super::{Gpu, GpuError, ReadBack};
 use crate::formats::source::ByteSource;
 use crate::model::step::EMBEDDING_GIVEN;
 use crate::model::{
-    ForwardOptions, Head, KvType, LlamaConfig, Model, forward, read_weights, rope_frequencies,
-    rope_table,
+    ForwardOptions, Head, KvType, LlamaConfig, Model, RequestError, RunState, check_ids, forward,
+    read_weights, rope_frequencies, rope_table,
 };
 
 /// Bytes of a weight that are in host memory at once while a model loads.
@@ -151,7 +151,7 @@ impl GpuModel {
     }
 
     /// Writes a prompt and the beginning of a run to the GPU.
-    pub(super) fn write_prompt(&self, ids: &[u32], run: Run) {
+    pub(super) fn write_prompt(&self, ids: &[u32], run: RunState) {
         let pieces = pieces(ids.len() as u32);
         let mut given = 0;
         let ids: Vec<u32> = ids
@@ -165,14 +165,14 @@ impl GpuModel {
             })
             .collect();
         let [position, rows] = pieces[0];
-        let run = Run {
+        let run = RunState {
             position,
             rows,
             ..run
         };
         let queue = &self.gpu.queue;
         queue.write_buffer(&self.activations.tokens, 0, bytemuck::cast_slice(&ids));
-        queue.write_buffer(&self.activations.run, 0, bytemuck::bytes_of(&run));
+        queue.write_buffer(&self.activations.run, 0, bytemuck::cast_slice(&run.words()));
         if pieces.len() > 1 {
             // In the order of the fields of `Run`.
             let flipped: Vec<[u32; 2]> = pieces
@@ -238,13 +238,13 @@ impl GpuModel {
         options: ForwardOptions,
     ) -> Result<Vec<f32>, GpuError> {
         let len = ids.len() as u32;
-        self.check_prompt(ids, given.len())?;
+        self.check_ids(ids, given)?;
         let last_row_only = options.head == Head::LastLogits;
         if !last_row_only && len > MAX_ROWS {
-            return Err(GpuError::InvalidRequest {
-                what: "the number of rows read back",
-                found: len.to_string(),
-                expected: format!("at most {MAX_ROWS}"),
+            return Err(GpuError::Unsupported {
+                what: "number of rows read back",
+                found: len.into(),
+                most: MAX_ROWS.into(),
             });
         }
         let config = &self.model.config;
@@ -274,7 +274,7 @@ impl GpuModel {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self.gpu.buffer("read-back", bytes, usage)?;
 
-        self.write_prompt(ids, Run::default());
+        self.write_prompt(ids, RunState::default());
         let queue = &self.gpu.queue;
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         let shared = &self.activations;
@@ -301,51 +301,32 @@ impl GpuModel {
             })
             .await
     }
+}
 
-    /// Whether a prompt with so many given embeddings fits the model.
-    pub(super) fn check_prompt(&self, ids: &[u32], given: usize) -> Result<(), GpuError> {
-        let invalid = |what, found: String, expected: String| {
-            Err(GpuError::InvalidRequest {
-                what,
-                found,
-                expected,
-            })
-        };
-        if ids.is_empty() {
-            return invalid(
-                "the prompt",
-                "empty".to_owned(),
-                "at least one token".to_owned(),
-            );
-        }
-        if ids.len() as u64 > u64::from(self.capacity.context) {
-            return Err(GpuError::ContextOverflow {
-                prompt_tokens: ids.len() as u64,
-                max_tokens: 0,
-                context_tokens: self.capacity.context.into(),
-            });
-        }
-        let vocab_size = self.model.config.vocab_size as u32;
-        if let Some(id) = ids
+impl GpuModel {
+    fn check_ids(&self, ids: &[u32], given: &[Vec<f32>]) -> Result<(), GpuError> {
+        let field = "the prompt";
+        let config = &self.model.config;
+        let context = self.capacity.context as usize;
+        let marked = check_ids(field, ids, 0, config.vocab_size, context)?;
+        let fitting = given
             .iter()
-            .find(|&&id| id >= vocab_size && id != EMBEDDING_GIVEN)
-        {
-            return invalid("a token id", id.to_string(), format!("below {vocab_size}"));
+            .filter(|it| it.len() == config.hidden_size)
+            .count();
+        if marked != given.len() || fitting != marked {
+            return Err(RequestError::Given {
+                field,
+                marked,
+                given: fitting,
+            }
+            .into());
         }
-        let holes = ids.iter().filter(|&&id| id == EMBEDDING_GIVEN).count();
-        if holes != given {
-            return invalid(
-                "the number of given embeddings",
-                given.to_string(),
-                format!("{holes}, as in the prompt"),
-            );
-        }
-        if given > MAX_GIVEN as usize {
-            return invalid(
-                "the number of given embeddings",
-                given.to_string(),
-                format!("at most {MAX_GIVEN}"),
-            );
+        if marked > MAX_GIVEN as usize {
+            return Err(GpuError::Unsupported {
+                what: "number of given embeddings",
+                found: marked as u64,
+                most: MAX_GIVEN.into(),
+            });
         }
         Ok(())
     }

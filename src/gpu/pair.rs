@@ -5,20 +5,21 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::clock::now_ms;
 use super::model::pieces;
-use super::program::{Compiler, Dispatch, Linear, MAX_ROWS, Piece, RUN_BYTES, Run, encode};
+use super::program::{Compiler, Dispatch, Linear, MAX_GIVEN, MAX_ROWS, Piece, RUN_BYTES, encode};
 use super::timing::{Phase, TIMESTAMP_BYTES, Timestamps};
-use super::{Gpu, GpuError, GpuModel, ReadBack};
+use super::{Gpu, GpuError, GpuModel, ReadBack, tokens_per_submit};
+use crate::clock::now_ms;
 use crate::model::run::{GeneratorInput, Milliseconds, Report, Request};
-use crate::model::step::{EMBEDDING_GIVEN, Output};
+use crate::model::step::Output;
+use crate::model::{ModelError, RunState, check_pair};
 
 /// A generator and its way into the target.
 struct Source {
     model: GpuModel,
     /// Hidden rows to the target's given embeddings.
     project: Dispatch,
-    /// [`Run`] of the projection.
+    /// `Run` of the projection.
     run: wgpu::Buffer,
 }
 
@@ -32,15 +33,15 @@ pub struct GpuPair {
     /// A wait for `staging` was given up: it must be unmapped before it is used again.
     is_staging_left: bool,
     timestamps: Option<Timestamps>,
-    /// How read-backs are waited for.
-    pub read_back: ReadBack,
+    read_back: ReadBack,
+    default_tokens_per_submit: u32,
 }
 
 const TIMESTAMPS_AT: u64 = RUN_BYTES;
 const TOKENS_AT: u64 = TIMESTAMPS_AT + TIMESTAMP_BYTES;
 
 impl GpuPair {
-    /// Joins a target with its generator.
+    /// Joins a target with its generator, and measures what a token and a read-back cost here.
     pub async fn new(
         target: GpuModel,
         generator: Option<GpuModel>,
@@ -54,7 +55,7 @@ impl GpuPair {
         let staging = gpu.buffer("read-back", staging_bytes, usage)?;
         let timestamps = Timestamps::new(&gpu)?;
         scopes.finish("the pair", staging_bytes).await?;
-        Ok(Self {
+        let mut pair = Self {
             gpu,
             target,
             source,
@@ -62,12 +63,31 @@ impl GpuPair {
             is_staging_left: false,
             timestamps,
             read_back,
-        })
+            default_tokens_per_submit: tokens_per_submit::LEAST,
+        };
+        pair.default_tokens_per_submit = tokens_per_submit::measured(&mut pair).await?;
+        Ok(pair)
     }
 
     /// The target.
     pub fn target(&self) -> &GpuModel {
         &self.target
+    }
+
+    /// Positions that the caches of both models hold.
+    pub fn context_tokens(&self) -> u32 {
+        let generator = self.generator().map_or(u32::MAX, GpuModel::context_tokens);
+        generator.min(self.target.context_tokens())
+    }
+
+    /// K to use where the caller names none: see [`tokens_per_submit`].
+    pub fn default_tokens_per_submit(&self) -> u32 {
+        self.default_tokens_per_submit
+    }
+
+    /// How read-backs are waited for.
+    pub fn read_back(&self) -> ReadBack {
+        self.read_back
     }
 
     /// The generator.
@@ -146,55 +166,27 @@ impl GpuPair {
 
     fn check(&self, request: &Request) -> Result<(), GpuError> {
         self.gpu.check_alive()?;
-        let generator = request.generator.as_ref();
-        let given = generator.map_or(0, |it| it.count as usize);
-        self.target.check_prompt(&request.target_ids, given)?;
-        for (what, found) in [
-            ("max_tokens", request.max_tokens),
-            ("tokens_per_submit", request.tokens_per_submit),
-        ] {
-            if found == 0 {
-                return invalid(what, found, "at least 1");
-            }
-        }
-        let context = u64::from(self.target.context_tokens());
-        let prompt_tokens = request.target_ids.len() as u64;
-        if prompt_tokens + u64::from(request.max_tokens) > context {
-            return Err(GpuError::ContextOverflow {
-                prompt_tokens,
-                max_tokens: request.max_tokens.into(),
-                context_tokens: context,
-            });
-        }
-        let Some(input) = generator else {
+        let generator = self.generator().map(GpuModel::model);
+        let capacity = self.context_tokens() as usize;
+        request.check(self.target.model(), generator, capacity)?;
+        let Some(input) = &request.generator else {
             return Ok(());
         };
-        let Some(source) = &self.source else {
-            return invalid(
-                "the generator's input",
-                "given",
-                "absent: there is no generator",
-            );
-        };
-        source.model.check_prompt(&input.ids, 0)?;
-        let rows = request.target_ids.iter().skip(input.target_row as usize);
-        let holes = rows.take_while(|&&id| id == EMBEDDING_GIVEN).count();
-        if holes != input.count as usize {
-            return invalid(
-                "the number of given rows from target_row on",
-                holes,
-                format!("count, {}", input.count),
-            );
+        if input.count > MAX_GIVEN {
+            return Err(GpuError::Unsupported {
+                what: "number of implicit tokens",
+                found: input.count.into(),
+                most: MAX_GIVEN.into(),
+            });
         }
-        let len = input.ids.len() as u64;
-        let first_kept = len.saturating_sub(u64::from(MAX_ROWS));
-        let end = u64::from(input.first_row) + u64::from(input.count);
-        if u64::from(input.first_row) < first_kept || end > len {
-            return invalid(
-                "the generator's rows",
-                format!("{} to {end}", input.first_row),
-                format!("within {first_kept} to {len}"),
-            );
+        // Only the rows of the last piece are still there when the pass has ended.
+        let len = input.ids.len() as u32;
+        if input.first_row < len.saturating_sub(MAX_ROWS) {
+            return Err(GpuError::Unsupported {
+                what: "number of rows behind the first implicit token's",
+                found: u64::from(len - input.first_row),
+                most: MAX_ROWS.into(),
+            });
         }
         Ok(())
     }
@@ -207,16 +199,16 @@ impl GpuPair {
     ) {
         let Some(source) = &self.source else { return };
         let len = input.ids.len() as u32;
-        source.model.write_prompt(&input.ids, Run::default());
+        source.model.write_prompt(&input.ids, RunState::default());
         let [last_piece, _] = *pieces(len).last().expect("a prompt has a piece");
-        let run = Run {
+        let run = RunState {
             rows: input.count,
             first_row: input.first_row - last_piece,
-            ..Run::default()
+            ..RunState::default()
         };
         self.gpu
             .queue
-            .write_buffer(&source.run, 0, bytemuck::bytes_of(&run));
+            .write_buffer(&source.run, 0, bytemuck::cast_slice(&run.words()));
 
         let timestamps = self.timestamps.as_ref();
         // The phase ends with the projection, in a pass of its own.
@@ -241,10 +233,10 @@ impl GpuPair {
         request: &Request,
         report: &mut Report,
     ) {
-        let run = Run {
+        let run = RunState {
             max_tokens: request.max_tokens,
             end_token: request.end_token,
-            ..Run::default()
+            ..RunState::default()
         };
         self.target.write_prompt(&request.target_ids, run);
         let timestamps = self.timestamps.as_ref().map(|it| (it, Phase::Prefill));
@@ -312,7 +304,7 @@ impl GpuPair {
 
 /// Reads a read-back: of the tokens, those that were really written.
 fn written(bytes: &[u8], already: usize) -> Written {
-    let run: Run = bytemuck::pod_read_unaligned(&bytes[..RUN_BYTES as usize]);
+    let run = RunState::from_words(bytemuck::pod_read_unaligned(&bytes[..RUN_BYTES as usize]));
     let ids: Vec<u32> = bytemuck::pod_collect_to_vec(&bytes[TOKENS_AT as usize..]);
     let count = (run.written as usize).saturating_sub(already);
     Written {
@@ -334,22 +326,16 @@ fn add_times(ms: &mut Milliseconds, timestamps: &Timestamps, phases: &[Phase], b
 
 /// Joins a generator's projection to the target's input.
 fn connect(gpu: &Gpu, model: GpuModel, target: &GpuModel) -> Result<Source, GpuError> {
-    let Some(projection) = model.model.weights.projection else {
-        return invalid(
-            "the generator",
-            "a file without semcot.projection.weight",
-            "one with it",
-        );
-    };
-    let width = model.model.weights.get(projection.weight).rows;
-    let hidden_size = target.config().hidden_size;
-    if width != hidden_size {
-        return invalid(
-            "the width of the generator's projection",
-            width,
-            format!("{hidden_size}, the target's hidden size"),
-        );
-    }
+    let file = || model.model.file.clone();
+    check_pair(target.model(), model.model()).map_err(|fault| ModelError {
+        file: file(),
+        fault,
+    })?;
+    let projection = model
+        .model
+        .weights
+        .projection
+        .expect("a checked generator has a projection");
     let run = gpu.storage("projection run", RUN_BYTES)?;
     let compiler = Compiler {
         gpu,
@@ -365,7 +351,7 @@ fn connect(gpu: &Gpu, model: GpuModel, target: &GpuModel) -> Result<Source, GpuE
             weight: projection.weight,
             bias: Some(projection.bias),
             out: &target.activations.given,
-            out_stride: hidden_size,
+            out_stride: target.config().hidden_size,
             output: Output::Store { first: 0 },
             gated: false,
         },
@@ -374,17 +360,5 @@ fn connect(gpu: &Gpu, model: GpuModel, target: &GpuModel) -> Result<Source, GpuE
         model,
         project,
         run,
-    })
-}
-
-fn invalid<T>(
-    what: &'static str,
-    found: impl ToString,
-    expected: impl ToString,
-) -> Result<T, GpuError> {
-    Err(GpuError::InvalidRequest {
-        what,
-        found: found.to_string(),
-        expected: expected.to_string(),
     })
 }

@@ -26,25 +26,12 @@ pub(super) const MAX_GIVEN: u32 = 256;
 /// Ids from this one on stand for rows of the `given` buffer (GIVEN_FIRST in `embed.wgsl`).
 pub(super) const GIVEN_FIRST: u32 = 0x8000_0000;
 
-/// `Run` of `run.wgsl`: what changes from token to token.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
-pub(super) struct Run {
-    pub(super) rows: u32,
-    pub(super) position: u32,
-    pub(super) first_row: u32,
-    pub(super) done: u32,
-    pub(super) written: u32,
-    pub(super) max_tokens: u32,
-    pub(super) end_token: u32,
-    pub(super) padding: u32,
-}
-
-pub(super) const RUN_BYTES: u64 = size_of::<Run>() as u64;
+/// Bytes of `Run` of `run.wgsl`, which is [`RunState`](crate::model::RunState).
+pub(super) const RUN_BYTES: u64 = size_of::<[u32; 8]>() as u64;
 
 /// Buffers that the steps of a model share.
 pub(super) struct Activations {
-    /// [`Run`].
+    /// `Run` of `run.wgsl`.
     pub(super) run: wgpu::Buffer,
     /// The sequence so far, `[context + 1]`.
     pub(super) tokens: wgpu::Buffer,

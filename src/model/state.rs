@@ -34,4 +34,27 @@ impl RunState {
             0,
         ]
     }
+
+    /// The state that [`words`](Self::words) describe.
+    pub fn from_words(words: [u32; 8]) -> Self {
+        let [
+            rows,
+            position,
+            first_row,
+            done,
+            written,
+            max_tokens,
+            end_token,
+            _,
+        ] = words;
+        Self {
+            rows,
+            position,
+            first_row,
+            done,
+            written,
+            max_tokens,
+            end_token,
+        }
+    }
 }
