@@ -65,13 +65,11 @@ fn code_of_gpu(error: &GpuError) -> &'static str {
         GpuError::LimitTooLow { .. } => "limit-too-low",
         GpuError::OutOfMemory { .. } => "out-of-memory",
         GpuError::DeviceLost { .. } => "device-lost",
-        GpuError::UnsupportedSize { .. } => "unsupported-model",
-        GpuError::ContextOverflow { .. } => "bad-input",
+        GpuError::Unsupported { .. } | GpuError::Request(_) => "bad-input",
         GpuError::Model(error) => code_of_fault(&error.fault),
         GpuError::Refused { .. }
         | GpuError::UnknownKernel { .. }
-        | GpuError::UnknownPart { .. }
-        | GpuError::InvalidRequest { .. } => "internal",
+        | GpuError::UnknownPart { .. } => "internal",
     }
 }
 
