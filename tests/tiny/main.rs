@@ -11,15 +11,18 @@
 
 mod build;
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use semcot::formats::source::FileSource;
-use semcot::model::KvType;
+use semcot::formats::gguf::Header;
+use semcot::formats::source::{ByteSource, FileSource, MemorySource, SourceError};
 use semcot::model::run::{Execute, GeneratorInput, Report, Request};
 use semcot::model::step::EMBEDDING_GIVEN;
+use semcot::model::{KvType, Model, read_weights};
 use semcot::reference::{ExecutorOptions, PairExecutor};
 use semcot::tokenizer::Tokenizer;
+use semcot::weights::WeightType;
 use serde::{Deserialize, Serialize};
 
 /// f32 results of f64 sums differ between machines by the last bits of `exp` and of the order of
@@ -153,6 +156,94 @@ fn a_run_reads_the_rows_that_the_generator_made() {
 }
 
 #[test]
+fn implicit_tokens_are_projected_hidden_states_of_the_thoughts() {
+    let file = std::fs::read(data("tiny-generator.gguf")).unwrap();
+    let header = Header::parse(&file).unwrap();
+    let values = |name: &str| {
+        let tensor = header.tensor(name).unwrap();
+        let raw = &file[tensor.offset as usize..][..tensor.size_bytes as usize];
+        WeightType::of_tensor(tensor).unwrap().dequantize(raw)
+    };
+    let weight = values("semcot.projection.weight");
+    let bias = values("semcot.projection.bias");
+
+    let mut pair = pair();
+    let request = implicit_request();
+    let input = request.generator.as_ref().unwrap();
+    let generator = pair.generator().unwrap();
+    let width = generator.model().config.hidden_size;
+    let hidden = generator.hidden_states(&input.ids, &[]).unwrap();
+    let thoughts = &hidden[QUESTION.len() * width..];
+    let mut expected = Vec::new();
+    for thought in thoughts.chunks_exact(width) {
+        for (row, bias) in weight.chunks_exact(width).zip(&bias) {
+            let products = row
+                .iter()
+                .zip(thought)
+                .map(|(&w, &x)| f64::from(w) * f64::from(x));
+            expected.push((products.sum::<f64>() + f64::from(*bias)) as f32);
+        }
+    }
+    let found = pair.implicit_tokens(&request).unwrap();
+    assert!(largest_difference(&found, &expected) <= TOLERANCE);
+}
+
+#[test]
+fn weights_are_read_from_front_to_back_and_the_same_in_chunks_of_any_size() {
+    let source = ForwardOnly {
+        file: MemorySource::new("tiny", std::fs::read(data("tiny-target.gguf")).unwrap()),
+        end: Cell::new(0),
+    };
+    let model = pollster::block_on(Model::open(&source)).unwrap();
+    let mut read = |chunk_bytes| {
+        source.end.set(0);
+        let list = &model.weights.list;
+        let mut weights: Vec<_> = list
+            .iter()
+            .map(|it| vec![f32::NAN; it.rows * it.cols])
+            .collect();
+        let reading = read_weights(&source, &model, chunk_bytes, |chunk| {
+            let weight = model.weights.get(chunk.weight);
+            let values = weight.weight_type.dequantize(&chunk.raw);
+            assert_eq!(values.len(), chunk.rows * weight.cols);
+            let first = chunk.first_row * weight.cols;
+            weights[chunk.weight.0][first..first + values.len()].copy_from_slice(&values);
+        });
+        pollster::block_on(reading).unwrap();
+        weights
+    };
+    let whole = read(1 << 20);
+    assert!(
+        whole.iter().flatten().all(|it| it.is_finite()),
+        "a row is missing"
+    );
+    assert_eq!(read(1), whole);
+    assert_eq!(read(1000), whole);
+}
+
+/// A source that can only be read forwards.
+struct ForwardOnly {
+    file: MemorySource,
+    end: Cell<u64>,
+}
+
+impl ByteSource for ForwardOnly {
+    fn name(&self) -> &str {
+        self.file.name()
+    }
+
+    fn size_bytes(&self) -> Option<u64> {
+        self.file.size_bytes()
+    }
+
+    async fn read(&self, offset: u64, len: usize) -> Result<Vec<u8>, SourceError> {
+        assert!(offset >= self.end.get(), "reads byte {offset} again");
+        self.end.set(offset + len as u64);
+        self.file.read(offset, len).await
+    }
+}
+
+#[test]
 fn each_token_decoded_is_the_one_that_reading_anew_would_choose() {
     let mut pair = pair();
     let written = run(&mut pair, &implicit_request()).token_ids;
@@ -184,7 +275,8 @@ fn a_run_stops_at_the_end_token_and_when_the_caller_says_so() {
 #[test]
 fn a_request_that_does_not_fit_is_refused_by_name() {
     let mut pair = pair();
-    let refusals: [(&str, fn(&mut Request)); 8] = [
+    type Breaks = fn(&mut Request);
+    let refusals: [(&str, Breaks); 8] = [
         ("request_empty", |it| it.max_tokens = 0),
         ("request_empty", |it| it.target_ids.clear()),
         ("request_too_long", |it| it.max_tokens = u32::MAX),
