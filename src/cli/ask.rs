@@ -122,6 +122,8 @@ where
 fn print_piece(piece: &Piece) {
     match piece {
         Piece::ImplicitTokens { count } => println!("  [{count} implicit tokens]"),
+        // The summary shows the answer itself.
+        Piece::Text { answer: true, .. } => {}
         Piece::Text { text, .. } => {
             print!("{text}");
             // A terminal that went away ends the run at the next line, not here.

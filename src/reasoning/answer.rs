@@ -13,7 +13,8 @@ use super::request::Prompts;
 pub struct Answer {
     /// How it was answered.
     pub mode: Mode,
-    /// Everything that the target wrote, special tokens left out.
+    /// Everything that the target wrote, special tokens left out; reasoning and answer stand on
+    /// lines of their own (run together, "= 9." and "9" would read as 9.9).
     pub text: String,
     /// The written reasoning; empty in the modes that write none.
     pub reasoning: String,
@@ -61,11 +62,16 @@ impl Answer {
             },
         };
         let text_of = |ids: &[u32]| tokenizer.decode(ids).trim().to_owned();
+        let (reasoning, answer) = (text_of(reasoning_ids), text_of(answer_ids));
+        let text = match (reasoning.is_empty(), answer.is_empty()) {
+            (false, false) => format!("{reasoning}\n{answer}"),
+            _ => format!("{reasoning}{answer}"),
+        };
         Answer {
             mode,
-            text: text_of(ids),
-            reasoning: text_of(reasoning_ids),
-            answer: text_of(answer_ids),
+            text,
+            reasoning,
+            answer,
             tokens: ids.len() as u32,
             implicit_tokens,
             ended: ids.last() == Some(&prompts.end_token),
