@@ -195,7 +195,7 @@ fn weights_are_read_from_front_to_back_and_the_same_in_chunks_of_any_size() {
         end: Cell::new(0),
     };
     let model = pollster::block_on(Model::open(&source)).unwrap();
-    let mut read = |chunk_bytes| {
+    let read = |chunk_bytes| {
         source.end.set(0);
         let list = &model.weights.list;
         let mut weights: Vec<_> = list
