@@ -2,15 +2,17 @@
 //! followed by aligned tensor data. Versions 2 and 3 are read, version 3 is written.
 //! Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>.
 
+mod cursor;
 mod error;
 mod metadata;
 mod read;
 mod tensor_type;
 mod write;
 
+pub use cursor::MAX_HEADER_BYTES;
 pub use error::GgufError;
 pub use metadata::{Array, Metadata, Value};
-pub use read::{Header, MAX_HEADER_BYTES, TensorInfo, read_header};
+pub use read::{Header, TensorInfo, read_header};
 pub use tensor_type::TensorType;
 pub use write::{Tensor, Writer};
 
