@@ -16,6 +16,9 @@ use crate::problems;
 pub struct Config {
     /// Name of the model folder and, by default, of the run.
     pub name: String,
+    /// What a reader of the model folder should know of how the run went; goes into semcot.json.
+    #[serde(default)]
+    pub notes: String,
     /// All random numbers of the run follow from it.
     pub seed: u64,
     /// How hard the problems are.
