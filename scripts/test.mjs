@@ -65,43 +65,6 @@ const STEPS = [
 /** What has to have run before a step means anything. */
 const NEEDS_BUILD = ["size", "types", "page"];
 
-await runMain(async () => {
-  const { only } = readOptions(["only"]);
-  const steps = chosenSteps(only);
-  await ensureRust();
-  await ensureRustComponents();
-  await ensureNodePackages();
-  await ensureDebianPackages();
-
-  /** @type {{ step: Step, seconds: number, passed: number, failed: number, error: unknown }[]} */
-  const results = [];
-  for (const step of steps) {
-    console.log(`\n── ${step.title} ──`);
-    const counter = new TestCounter();
-    const start = performance.now();
-    let error = null;
-    try {
-      await step.run((line) => counter.read(line));
-    } catch (caught) {
-      error = caught;
-      console.error(caught instanceof Trouble ? caught.message : caught);
-    }
-    const { passed, failed } = counter.result(error !== null);
-    results.push({ step, seconds: (performance.now() - start) / 1000, passed, failed, error });
-  }
-
-  console.log("\n");
-  for (const { step, seconds, passed, failed, error } of results) {
-    const time = `${seconds.toFixed(0)} s`.padStart(7);
-    const tests = passed + failed > 1 ? `  (${passed} passed, ${failed} failed)` : "";
-    console.log(`${error ? "FAILED" : "ok    "} ${time}  ${step.title}${tests}`);
-  }
-  const passed = results.reduce((sum, result) => sum + result.passed, 0);
-  const failed = results.reduce((sum, result) => sum + result.failed, 0);
-  if (failed > 0) process.exitCode = 1;
-  console.log(`\n${passed} passed, ${failed} failed`);
-});
-
 /**
  * @param {string | true | undefined} only names of steps, comma between
  * @returns {Step[]}
@@ -162,3 +125,40 @@ class TestCounter {
     return { passed: Math.max(1, this.passed), failed: this.failed };
   }
 }
+
+await runMain(async () => {
+  const { only } = readOptions(["only"]);
+  const steps = chosenSteps(only);
+  await ensureRust();
+  await ensureRustComponents();
+  await ensureNodePackages();
+  await ensureDebianPackages();
+
+  /** @type {{ step: Step, seconds: number, passed: number, failed: number, error: unknown }[]} */
+  const results = [];
+  for (const step of steps) {
+    console.log(`\n── ${step.title} ──`);
+    const counter = new TestCounter();
+    const start = performance.now();
+    let error = null;
+    try {
+      await step.run((line) => counter.read(line));
+    } catch (caught) {
+      error = caught;
+      console.error(caught instanceof Trouble ? caught.message : caught);
+    }
+    const { passed, failed } = counter.result(error !== null);
+    results.push({ step, seconds: (performance.now() - start) / 1000, passed, failed, error });
+  }
+
+  console.log("\n");
+  for (const { step, seconds, passed, failed, error } of results) {
+    const time = `${seconds.toFixed(0)} s`.padStart(7);
+    const tests = passed + failed > 1 ? `  (${passed} passed, ${failed} failed)` : "";
+    console.log(`${error ? "FAILED" : "ok    "} ${time}  ${step.title}${tests}`);
+  }
+  const passed = results.reduce((sum, result) => sum + result.passed, 0);
+  const failed = results.reduce((sum, result) => sum + result.failed, 0);
+  if (failed > 0) process.exitCode = 1;
+  console.log(`\n${passed} passed, ${failed} failed`);
+});
