@@ -7,7 +7,7 @@ import { extname, join, normalize, sep } from "node:path";
 import { ROOT, Trouble } from "./commands.mjs";
 
 /** What of the project is served; the rest of the folder is nobody's business. */
-const SERVED = ["index.html", "www", "models"];
+const SERVED = ["index.html", "www", "models", "MODEL_CARD.md"];
 
 /** @type {Record<string, string>} */
 const TYPES = {
@@ -15,7 +15,7 @@ const TYPES = {
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
   ".json": "application/json; charset=utf-8",
-  ".md": "text/markdown; charset=utf-8",
+  ".md": "text/plain; charset=utf-8",
   ".mjs": "text/javascript; charset=utf-8",
   ".png": "image/png",
   ".svg": "image/svg+xml",

@@ -28,7 +28,7 @@ export function problems(family, split, seed) {
 }
 
 export class Engine {
-  static async load(_manifest, target, generator, onProgress) {
+  static async load(_manifest, target, generator, _options, onProgress) {
     const bytes = target.byteLength + generator.byteLength;
     for (const phase of ["upload", "compile"]) {
       await pause(20);

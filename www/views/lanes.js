@@ -33,8 +33,9 @@ const announcer = find("#announcer", HTMLElement);
 
 /** @param {State} state */
 export function showLanes(state) {
-  const times = MODES.map((mode) => state.lanes[mode].answer?.ms.total ?? 0);
-  const longest = Math.max(...times, 1e-9);
+  // Bars are to one scale, so they wait for the last lane.
+  const times = MODES.map((mode) => state.lanes[mode].answer?.ms.total ?? Infinity);
+  const longest = Math.max(...times);
   for (const mode of MODES) showLane(state, mode, longest);
   showCells(state.lanes.implicit, state.engine?.info.implicitTokens ?? 0);
   announce(state);
