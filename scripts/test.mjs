@@ -40,7 +40,11 @@ const STEPS = [
     name: "train",
     title: "Training tests",
     // Release: a few optimizer steps take minutes without it.
-    run: (count) => run("cargo", ["test", "--release", "--features", "train", "--lib", "train"], { onLine: count }),
+    run: async (count) => {
+      const release = ["test", "--release", "--features", "train"];
+      await run("cargo", [...release, "--lib", "train"], { onLine: count });
+      await run("cargo", [...release, "--test", "train"], { onLine: count });
+    },
   },
   {
     name: "wasm",

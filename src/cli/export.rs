@@ -39,17 +39,16 @@ pub fn run(arguments: &Export) -> Result<(), CommandError> {
     let run = Run::new(config, arguments.run.clone(), Begin::Resume, Backend::Flex);
     let manifest = export(&run, &arguments.out, weight_type)?;
     let files = &manifest.files;
-    for file in [
+    let entries = [
         Some(&files.target),
         Some(&files.generator),
         files.sentence_transformer.as_ref(),
-    ] {
-        if let Some(file) = file {
-            println!(
-                "{} {} bytes, SHA-256 {}",
-                file.path, file.bytes, file.sha256
-            );
-        }
+    ];
+    for file in entries.into_iter().flatten() {
+        println!(
+            "{} {} bytes, SHA-256 {}",
+            file.path, file.bytes, file.sha256
+        );
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ pub struct Generator {
 pub enum Source {
     Generator(Box<Generator>),
     /// `[k, target hidden]`: the same for every question.
-    Constant(Tensor<2>),
+    Constant(Box<Tensor<2>>),
 }
 
 /// Training of the generator or of a control.
@@ -202,7 +202,7 @@ impl Source {
             let scale = target.embedding_scale();
             let vectors =
                 normal.scaled([settings.implicit_tokens, target_size], target_size, device);
-            return Source::Constant(vectors.mul_scalar(scale));
+            return Source::Constant(Box::new(vectors.mul_scalar(scale)));
         }
         let kernels = target.decoder.kernels;
         let mut model = Llama::new(
@@ -229,7 +229,7 @@ impl Source {
 
     fn parameters(&mut self) -> Vec<Named<'_>> {
         match self {
-            Source::Constant(vectors) => vec![("vectors".into(), vectors)],
+            Source::Constant(vectors) => vec![("vectors".into(), &mut **vectors)],
             Source::Generator(generator) => {
                 let Generator {
                     model,
@@ -251,9 +251,7 @@ impl Source {
         match self {
             Source::Constant(vectors) => {
                 let rows: Vec<usize> = (0..questions.len() * k).map(|row| row % k).collect();
-                vectors
-                    .clone()
-                    .select(0, rows_tensor(&rows, &vectors.device()))
+                Tensor::clone(vectors).select(0, rows_tensor(&rows, &vectors.device()))
             }
             Source::Generator(generator) => generator.vectors(questions, k),
         }
