@@ -1,7 +1,6 @@
 // y[row] (=|+=) W x[row] + bias, for all rows of the pass
 //
-// A thread computes 4 rows by 4 columns: 8 loads of four values for 16 products of four. Four quads
-// of W, one a column, make a matrix whose product with a quad of x is those four columns' share.
+// A thread computes 4 rows by 4 columns: 8 loads of four values for 16 products of four.
 // With GATED, W holds W_gate above W_up; a thread's columns are two of each, and
 // y = silu(W_gate x) * (W_up x).
 override WIDTH_QUADS: u32; // of x
@@ -11,22 +10,23 @@ override OUT_STRIDE: u32; // width of y
 override BIAS: bool = false;
 override ADD: bool = false;
 override GATED: bool = false;
+override COMPACT: bool = false; // y has the rows of the pass from row 0 on, not those of x
 
 @group(0) @binding(0) var<storage, read> run: Run;
-// bindings 1 and 2: W, [OUT_WIDTH, width] (GATED: [2 * OUT_WIDTH, width]), by the weight part
+// bindings 1 and 2: W, [OUT_WIDTH, width] (GATED: [2 * OUT_WIDTH, width]), by the layout part
 @group(0) @binding(3) var<storage, read> bias: array<f32>; // [OUT_WIDTH]
 @group(0) @binding(4) var<storage, read> x: array<vec4f>; // [rows, width]
 @group(0) @binding(5) var<storage, read_write> y: array<f32>; // [rows, OUT_STRIDE]
 
-fn silu_times(gate: vec2f, up: vec2f) -> vec2f {
-  return gate / (1.0 + exp(-gate)) * up;
+fn silu(value: vec2f) -> vec2f {
+  return value / (1.0 + exp(-value));
 }
 
 fn write(row: u32, column: u32, value: f32) {
   if (row >= run.rows || column >= OUT_WIDTH) {
     return;
   }
-  let index = row * OUT_STRIDE + OUT_FIRST + column;
+  let index = (row + select(run.first_row, 0u, COMPACT)) * OUT_STRIDE + OUT_FIRST + column;
   var result = value;
   if (BIAS) {
     result += bias[column];
@@ -39,7 +39,7 @@ fn write(row: u32, column: u32, value: f32) {
 
 fn write_row(row: u32, column: u32, values: vec4f) {
   if (GATED) {
-    let gated = silu_times(values.xy, values.zw);
+    let gated = silu(values.xy) * values.zw;
     write(row, column, gated.x);
     write(row, column + 1u, gated.y);
   } else {
@@ -62,31 +62,22 @@ fn matmul(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   }
 
   // Rows and columns past the end repeat the last ones; `write` leaves them out.
-  let rows = (vec4u(row) + vec4u(0, 1, 2, 3));
-  let x_first = (min(rows, vec4u(run.rows - 1u)) + run.first_row) * WIDTH_QUADS;
+  let rows = run.first_row + min(row + vec4u(0, 1, 2, 3), vec4u(run.rows - 1u));
+  let x_first = rows * WIDTH_QUADS;
   let blocks = WIDTH_QUADS / BLOCK_QUADS;
-  var columns = min(vec4u(column) + vec4u(0, 1, 2, 3), vec4u(OUT_WIDTH - 1u));
+  var columns = min(column + vec4u(0, 1, 2, 3), vec4u(OUT_WIDTH - 1u));
   if (GATED) {
-    columns = min(vec4u(column) + vec4u(0, 1, 0, 1), vec4u(OUT_WIDTH - 1u)) + vec4u(0, 0, OUT_WIDTH, OUT_WIDTH);
+    columns = min(column + vec4u(0, 1, 0, 1), vec4u(OUT_WIDTH - 1u)) + vec4u(0, 0, OUT_WIDTH, OUT_WIDTH);
   }
-  let weight_first = columns * blocks;
 
   var sums0 = vec4f();
   var sums1 = vec4f();
   var sums2 = vec4f();
   var sums3 = vec4f();
   for (var i = 0u; i < blocks; i++) {
-    let block0 = weight_block(weight_first.x + i);
-    let block1 = weight_block(weight_first.y + i);
-    let block2 = weight_block(weight_first.z + i);
-    let block3 = weight_block(weight_first.w + i);
+    let four = weight_blocks(columns, i);
     for (var quad = 0u; quad < BLOCK_QUADS; quad++) {
-      let w = mat4x4f(
-        weight_quad(block0, quad),
-        weight_quad(block1, quad),
-        weight_quad(block2, quad),
-        weight_quad(block3, quad),
-      );
+      let w = weight_quads(four, quad);
       let at = i * BLOCK_QUADS + quad;
       sums0 += x[x_first.x + at] * w;
       sums1 += x[x_first.y + at] * w;

@@ -15,7 +15,7 @@ fn rms_norm(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups
   let row = (group.y * groups.x + group.x) * (WORKGROUP / LANES) + thread / LANES;
   let lane = thread % LANES;
   // Threads without a row repeat the last one and write nothing: all must reach the reduction.
-  let first = min(row, run.rows - 1u) * WIDTH_QUADS;
+  let first = (run.first_row + min(row, run.rows - 1u)) * WIDTH_QUADS;
   var squares = 0.0;
   for (var quad = lane; quad < WIDTH_QUADS; quad += LANES) {
     let value = x[first + quad];

@@ -45,13 +45,13 @@ fn rotate_and_cache(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups
   // must see the whole head before it is overwritten.
   let index = (group.y * groups.x + group.x) * 64u + thread;
   let heads = HEADS + 2u * KV_HEADS;
-  let row = index / heads;
+  let row = run.first_row + index / heads;
   let head = index % heads;
-  if (run.done != 0u || row >= run.rows) {
+  if (run.done != 0u || row >= run.first_row + run.rows) {
     return;
   }
   let position = run.position + row;
-  let first = index * HEAD_QUADS;
+  let first = (row * heads + head) * HEAD_QUADS;
   if (head < HEADS) {
     if (HALVES) {
       for (var quad = 0u; quad < HEAD_QUADS / 2u; quad++) {

@@ -3,9 +3,10 @@
 struct Run {
   // Rows of this pass: the length of the prompt's chunk in prefill, 1 in decode.
   rows: u32,
-  // Position in the sequence of the first row of this pass.
+  // Position in the sequence of row 0 of the buffers.
   position: u32,
-  // First row that a linear step reads of its input: 0 but for the projection.
+  // First row of the buffers that this pass works on: 0 but where only the last rows of a prompt
+  // are needed any more.
   first_row: u32,
   // 1 when the run has ended: every kernel returns at once.
   done: u32,

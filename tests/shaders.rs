@@ -26,6 +26,9 @@ fn every_assembled_shader_is_valid() {
     let mut checked = 0;
     for kernel in KERNELS {
         for parts in combinations() {
+            if !kernel.takes(parts) {
+                continue;
+            }
             let source = assemble(kernel, parts).expect("the parts exist");
             let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|e| {
                 panic!("{} {parts:?}: {}", kernel.name, e.emit_to_string(&source))

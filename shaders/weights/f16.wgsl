@@ -1,17 +1,18 @@
-// F16: two values a word, the earlier in the low half. Unpacked in f32, so no shader-f16 is needed.
-@group(0) @binding(1) var<storage, read> weight: array<vec2u>; // [rows, blocks]
-
+// F16: two values a word, the earlier in the low half. Unpacked to f32 by core WGSL, so that no
+// shader-f16 is needed.
 const BLOCK_QUADS: u32 = 1;
 
 struct Block {
-  index: u32,
+  start: u32,
 }
 
-fn weight_block(index: u32) -> Block {
-  return Block(index);
+fn weight_block(row: u32, block: u32) -> Block {
+  return Block(first_word(row, WIDTH_QUADS * 2u) + block * 2u * WORD_STRIDE);
 }
 
 fn weight_quad(block: Block, quad: u32) -> vec4f {
-  let words = weight[block.index];
-  return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
+  return vec4f(
+    unpack2x16float(weight[block.start]),
+    unpack2x16float(weight[block.start + WORD_STRIDE]),
+  );
 }

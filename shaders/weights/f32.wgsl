@@ -1,16 +1,19 @@
 // F32: the values themselves.
-@group(0) @binding(1) var<storage, read> weight: array<vec4f>; // [rows, blocks]
-
 const BLOCK_QUADS: u32 = 1;
 
 struct Block {
-  index: u32,
+  start: u32,
 }
 
-fn weight_block(index: u32) -> Block {
-  return Block(index);
+fn weight_block(row: u32, block: u32) -> Block {
+  return Block(first_word(row, WIDTH_QUADS * 4u) + block * 4u * WORD_STRIDE);
 }
 
 fn weight_quad(block: Block, quad: u32) -> vec4f {
-  return weight[block.index];
+  return bitcast<vec4f>(vec4u(
+    weight[block.start],
+    weight[block.start + WORD_STRIDE],
+    weight[block.start + 2u * WORD_STRIDE],
+    weight[block.start + 3u * WORD_STRIDE],
+  ));
 }

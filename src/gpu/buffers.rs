@@ -1,6 +1,7 @@
 //! Buffers: allocation within the adapter's limits, weights in their layout for the GPU, and error
 //! scopes that turn the driver's refusals into values.
 
+use super::kernels::WeightLayout;
 use super::{Gpu, GpuError};
 use crate::weights::{PlaneBytes, WeightType};
 
@@ -103,8 +104,11 @@ impl Gpu {
     }
 }
 
+/// Rows that lie side by side in [`WeightLayout::Columns`] (WORD_STRIDE in `layout/columns.wgsl`).
+const GROUP_ROWS: usize = 64;
+
 /// A weight on the GPU: matrices of one type and width, stacked by rows, in one buffer. Main plane
-/// first, then the scale plane (see `weights`).
+/// first, then the scale plane (see `weights`), each in the layout that the kernels read.
 pub struct Weight {
     /// Its type.
     pub weight_type: WeightType,
@@ -114,10 +118,12 @@ pub struct Weight {
     pub cols: usize,
     buffer: wgpu::Buffer,
     planes: PlaneBytes,
+    layout: WeightLayout,
 }
 
 impl Weight {
-    /// Memory for a weight, to be filled by [`write_rows`](Self::write_rows).
+    /// Memory for a weight, to be filled by [`write_rows`](Self::write_rows). Vectors, which have
+    /// one row, lie as they are whatever the layout.
     pub fn allocate(
         gpu: &Gpu,
         what: &str,
@@ -125,7 +131,22 @@ impl Weight {
         rows: usize,
         cols: usize,
     ) -> Result<Self, GpuError> {
-        let planes = weight_type.plane_bytes(rows, cols);
+        let layout = match rows {
+            1 => WeightLayout::Rows,
+            _ => gpu.layout().reduce.weight_layout(),
+        };
+        let planes = match layout {
+            WeightLayout::Rows => weight_type.plane_bytes(rows, cols),
+            WeightLayout::Columns => {
+                let group = weight_type.plane_bytes(GROUP_ROWS, cols);
+                let groups = rows.div_ceil(GROUP_ROWS) as u64;
+                PlaneBytes {
+                    main: groups * group.main,
+                    // Scales are f32 there: a word each, so that threads read side by side.
+                    scales: groups * group.scales * 2,
+                }
+            }
+        };
         let allowed = gpu.limits().max_storage_buffer_binding_size;
         gpu.check_limit(what, "maxStorageBufferBindingSize", planes.main, allowed)?;
         let size = planes.main.next_multiple_of(BINDING_ALIGNMENT)
@@ -137,6 +158,7 @@ impl Weight {
             cols,
             buffer: gpu.buffer(what, size, usage)?,
             planes,
+            layout,
         })
     }
 
@@ -144,13 +166,63 @@ impl Weight {
     /// weight must have a multiple of [`CHUNK_ROWS_MULTIPLE`](crate::weights::CHUNK_ROWS_MULTIPLE)
     /// rows.
     pub fn write_rows(&self, gpu: &Gpu, first_row: usize, raw: &[u8]) {
-        let before = self.weight_type.plane_bytes(first_row, self.cols);
         let planes = self.weight_type.repack(raw);
-        gpu.queue
-            .write_buffer(&self.buffer, before.main, &planes.main);
-        if !planes.scales.is_empty() {
-            let offset = self.planes.main.next_multiple_of(BINDING_ALIGNMENT) + before.scales;
-            gpu.queue.write_buffer(&self.buffer, offset, &planes.scales);
+        let scales_at = self.planes.main.next_multiple_of(BINDING_ALIGNMENT);
+        match self.layout {
+            WeightLayout::Rows => {
+                let before = self.weight_type.plane_bytes(first_row, self.cols);
+                gpu.queue
+                    .write_buffer(&self.buffer, before.main, &planes.main);
+                if !planes.scales.is_empty() {
+                    let offset = scales_at + before.scales;
+                    gpu.queue.write_buffer(&self.buffer, offset, &planes.scales);
+                }
+            }
+            WeightLayout::Columns => {
+                let rows = raw.len() / self.weight_type.row_bytes(self.cols);
+                let words: Vec<u32> = bytemuck::pod_collect_to_vec(&planes.main);
+                self.write_columns(gpu, 0, first_row, rows, &words);
+                let halves: Vec<u16> = bytemuck::pod_collect_to_vec(&planes.scales);
+                let blocks = self.cols / self.weight_type.block_len();
+                if !halves.is_empty() {
+                    let scales: Vec<u32> = halves[..rows * blocks]
+                        .iter()
+                        .map(|&it| half::f16::from_bits(it).to_f32().to_bits())
+                        .collect();
+                    self.write_columns(gpu, scales_at, first_row, rows, &scales);
+                }
+            }
+        }
+    }
+
+    /// Writes rows of words, each row's together, word by word within their groups.
+    fn write_columns(&self, gpu: &Gpu, at: u64, first_row: usize, rows: usize, words: &[u32]) {
+        let row_words = words.len() / rows;
+        let offset = |row: usize, word: usize| {
+            let group = row / GROUP_ROWS * GROUP_ROWS * row_words;
+            at + ((group + word * GROUP_ROWS + row % GROUP_ROWS) * 4) as u64
+        };
+        let end = first_row + rows;
+        let mut row = first_row;
+        while row < end {
+            let group_end = (row / GROUP_ROWS + 1) * GROUP_ROWS;
+            let count = group_end.min(end) - row;
+            let source = |word: usize| {
+                (row..row + count).map(move |it| words[(it - first_row) * row_words + word])
+            };
+            if count == GROUP_ROWS {
+                let group: Vec<u32> = (0..row_words).flat_map(source).collect();
+                gpu.queue
+                    .write_buffer(&self.buffer, offset(row, 0), bytemuck::cast_slice(&group));
+            } else {
+                for word in 0..row_words {
+                    let part: Vec<u32> = source(word).collect();
+                    let to = offset(row, word);
+                    gpu.queue
+                        .write_buffer(&self.buffer, to, bytemuck::cast_slice(&part));
+                }
+            }
+            row += count;
         }
     }
 

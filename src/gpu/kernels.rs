@@ -46,12 +46,39 @@ impl Reduce {
         }
     }
 
+    /// The layout of weights that serves it.
+    pub fn weight_layout(self) -> WeightLayout {
+        match self {
+            Self::Serial => WeightLayout::Columns,
+            Self::Workgroup | Self::Subgroup => WeightLayout::Rows,
+        }
+    }
+
     /// Rows of a workgroup: `WORKGROUP / LANES` of the part.
     pub(super) fn rows_per_workgroup(self) -> u32 {
         match self {
             Self::Serial => 64,
             Self::Workgroup => 4,
             Self::Subgroup => 1,
+        }
+    }
+}
+
+/// How weights lie in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WeightLayout {
+    /// Row by row, for threads that share a row.
+    Rows,
+    /// 64 rows side by side, for threads that each have a row of their own.
+    Columns,
+}
+
+impl WeightLayout {
+    /// Name of its part.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rows => "rows",
+            Self::Columns => "columns",
         }
     }
 }
@@ -69,7 +96,10 @@ pub enum BindingKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PartKind {
     Run,
+    /// Weights in the layout that goes with the reduction: the type's part and the layout's.
     Weights,
+    /// Four columns at once.
+    Four,
     Reduce,
     Kv,
 }
@@ -77,7 +107,8 @@ enum PartKind {
 /// A kernel: its body, the parts that complete it, and its bindings.
 #[derive(Clone, Copy, Debug)]
 pub struct Kernel {
-    /// Name of its file and of its twin in `reference`.
+    /// Name of its file. Its twin in `reference` has the same name, without the ending of the
+    /// variants for software adapters, `_columns` and `_rows`.
     pub name: &'static str,
     /// Name of its entry point: its name, unless WGSL has a function of that name.
     pub entry_point: &'static str,
@@ -85,12 +116,20 @@ pub struct Kernel {
     pub bindings: &'static [BindingKind],
     body: &'static str,
     parts: &'static [PartKind],
+    /// The layout of weights that it is for; absent: it serves both.
+    layout: Option<WeightLayout>,
 }
 
 impl Kernel {
     /// Whether the kernel reads weights, so that it exists once a weight type.
     pub fn has_weights(&self) -> bool {
         self.parts.contains(&PartKind::Weights)
+    }
+
+    /// Whether the kernel can be completed by these parts.
+    pub fn takes(&self, parts: Parts) -> bool {
+        self.layout
+            .is_none_or(|it| it == parts.reduce.weight_layout())
     }
 
     /// Whether the kernel is laid out by rows.
@@ -120,6 +159,7 @@ pub const KERNELS: &[Kernel] = &[
         bindings: &[R, R, R, R, R, W],
         body: body!("embed"),
         parts: &[PartKind::Run, PartKind::Weights],
+        layout: None,
     },
     Kernel {
         name: "rms_norm",
@@ -127,6 +167,7 @@ pub const KERNELS: &[Kernel] = &[
         bindings: &[R, R, R, W],
         body: body!("rms_norm"),
         parts: &[PartKind::Run, PartKind::Reduce],
+        layout: None,
     },
     Kernel {
         name: "matvec",
@@ -134,13 +175,31 @@ pub const KERNELS: &[Kernel] = &[
         bindings: &[R, R, R, R, R, R, W],
         body: body!("matvec"),
         parts: &[PartKind::Run, PartKind::Weights, PartKind::Reduce],
+        layout: Some(WeightLayout::Rows),
+    },
+    Kernel {
+        name: "matvec_columns",
+        entry_point: "matvec_columns",
+        bindings: &[R, R, R, R, R, R, W],
+        body: body!("matvec_columns"),
+        parts: &[PartKind::Run, PartKind::Weights, PartKind::Four],
+        layout: Some(WeightLayout::Columns),
     },
     Kernel {
         name: "matmul",
         entry_point: "matmul",
         bindings: &[R, R, R, R, R, W],
         body: body!("matmul"),
-        parts: &[PartKind::Run, PartKind::Weights],
+        parts: &[PartKind::Run, PartKind::Weights, PartKind::Four],
+        layout: Some(WeightLayout::Rows),
+    },
+    Kernel {
+        name: "matmul_columns",
+        entry_point: "matmul_columns",
+        bindings: &[R, R, R, R, R, W],
+        body: body!("matmul_columns"),
+        parts: &[PartKind::Run, PartKind::Weights, PartKind::Four],
+        layout: Some(WeightLayout::Columns),
     },
     Kernel {
         name: "rotate_and_cache",
@@ -148,6 +207,7 @@ pub const KERNELS: &[Kernel] = &[
         bindings: &[R, R, W, W, W],
         body: body!("rotate_and_cache"),
         parts: &[PartKind::Run, PartKind::Kv],
+        layout: None,
     },
     Kernel {
         name: "attend",
@@ -155,6 +215,15 @@ pub const KERNELS: &[Kernel] = &[
         bindings: &[R, R, R, R, W],
         body: body!("attend"),
         parts: &[PartKind::Run, PartKind::Kv],
+        layout: None,
+    },
+    Kernel {
+        name: "attend_rows",
+        entry_point: "attend_rows",
+        bindings: &[R, R, R, R, W],
+        body: body!("attend_rows"),
+        parts: &[PartKind::Run, PartKind::Kv],
+        layout: Some(WeightLayout::Columns),
     },
     Kernel {
         name: "select",
@@ -162,6 +231,7 @@ pub const KERNELS: &[Kernel] = &[
         bindings: &[W, R, W],
         body: body!("select"),
         parts: &[PartKind::Run, PartKind::Reduce],
+        layout: None,
     },
 ];
 
@@ -186,23 +256,39 @@ pub struct Parts {
     pub kv: KvType,
 }
 
-fn part(kind: PartKind, parts: Parts) -> Result<&'static str, GpuError> {
-    let (folder, name) = match kind {
-        PartKind::Run => return Ok(body!("run")),
-        PartKind::Weights => ("weights", parts.weights.name().to_lowercase()),
-        PartKind::Reduce => ("reduce", parts.reduce.name().to_owned()),
-        PartKind::Kv => ("kv", format!("{:?}", parts.kv).to_lowercase()),
-    };
-    Ok(match (folder, name.as_str()) {
+fn part_sources(kind: PartKind, parts: Parts) -> Result<Vec<&'static str>, GpuError> {
+    let layout = parts.reduce.weight_layout();
+    Ok(match kind {
+        PartKind::Run => vec![body!("run")],
+        PartKind::Four => vec![body!("four")],
+        PartKind::Weights => vec![
+            part("weights", &parts.weights.name().to_lowercase())?,
+            part("layout", layout.name())?,
+        ],
+        PartKind::Reduce => vec![part("reduce", parts.reduce.name())?],
+        PartKind::Kv => vec![part("kv", &format!("{:?}", parts.kv).to_lowercase())?],
+    })
+}
+
+/// The source of the part of this name.
+fn part(folder: &'static str, name: &str) -> Result<&'static str, GpuError> {
+    Ok(match (folder, name) {
         ("weights", "f32") => body!("weights/f32"),
         ("weights", "f16") => body!("weights/f16"),
         ("weights", "q8_0") => body!("weights/q8_0"),
+        ("layout", "rows") => body!("layout/rows"),
+        ("layout", "columns") => body!("layout/columns"),
         ("reduce", "serial") => body!("reduce/serial"),
         ("reduce", "workgroup") => body!("reduce/workgroup"),
         ("reduce", "subgroup") => body!("reduce/subgroup"),
         ("kv", "f16") => body!("kv/f16"),
         ("kv", "f32") => body!("kv/f32"),
-        _ => return Err(GpuError::UnknownPart { folder, part: name }),
+        _ => {
+            return Err(GpuError::UnknownPart {
+                folder,
+                part: name.to_owned(),
+            });
+        }
     })
 }
 
@@ -216,8 +302,10 @@ pub fn assemble(kernel: &Kernel, parts: Parts) -> Result<String, GpuError> {
     }
     source.push_str(kernel.body);
     for &kind in kernel.parts {
-        source.push('\n');
-        source.push_str(part(kind, parts)?);
+        for part in part_sources(kind, parts)? {
+            source.push('\n');
+            source.push_str(part);
+        }
     }
     Ok(source)
 }

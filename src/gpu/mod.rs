@@ -18,7 +18,7 @@ mod tokens_per_submit;
 pub use buffers::Weight;
 pub use device::{Gpu, GpuOptions, Layout};
 pub use error::GpuError;
-pub use kernels::{BindingKind, KERNELS, Kernel, Parts, Reduce, assemble, kernel};
+pub use kernels::{BindingKind, KERNELS, Kernel, Parts, Reduce, WeightLayout, assemble, kernel};
 pub use model::{GpuModel, GpuModelOptions};
 pub use pair::GpuPair;
 pub use read_back::ReadBack;

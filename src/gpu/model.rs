@@ -1,12 +1,13 @@
 //! A model on the GPU: its weights, its buffers, and its forward pass compiled for prompts and for
 //! single tokens.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::buffers::Weight;
 use super::program::{
-    Activations, Capacity, Compiler, Dispatch, GIVEN_FIRST, MAX_GIVEN, MAX_ROWS, Phase, Piece,
-    encode,
+    Activations, Capacity, Compiler, Dispatch, GIVEN_FIRST, MAX_GIVEN, MAX_ROWS, Program,
+    RUN_BYTES, Wanted, encode,
 };
 use super::timing::{self, Timestamps};
 use super::{Gpu, GpuError, ReadBack};
@@ -40,7 +41,7 @@ pub struct GpuModel {
     pub(super) weights: Vec<Weight>,
     pub(super) activations: Activations,
     /// Ends with the choice of a token; of a generator, with its hidden states.
-    prefill: Vec<Dispatch>,
+    prompt: Program,
     /// Empty for a generator, which writes nothing.
     pub(super) decode: Vec<Dispatch>,
     pieces: wgpu::Buffer,
@@ -100,7 +101,7 @@ impl GpuModel {
             kv: options.kv,
         };
         let activations = Activations::allocate(&gpu, config, capacity, &rotations)?;
-        let (prefill, decode) = compile(&gpu, &model, &weights, &activations)?;
+        let (prompt, decode) = compile(&gpu, &model, &weights, &activations)?;
         let most_pieces = context.div_ceil(MAX_ROWS as usize) as u64;
         Ok(Self {
             pieces: gpu.storage("pieces", most_pieces * 8)?,
@@ -108,7 +109,7 @@ impl GpuModel {
             model,
             weights,
             activations,
-            prefill,
+            prompt,
             decode,
             rotations,
             capacity,
@@ -150,8 +151,8 @@ impl GpuModel {
         )
     }
 
-    /// Writes a prompt and the beginning of a run to the GPU.
-    pub(super) fn write_prompt(&self, ids: &[u32], run: RunState) {
+    /// Writes a prompt and the beginning of a run to the GPU. Of its rows, `wanted` are wanted.
+    pub(super) fn write_prompt(&self, ids: &[u32], run: RunState, wanted: Range<u32>) {
         let pieces = pieces(ids.len() as u32);
         let mut given = 0;
         let ids: Vec<u32> = ids
@@ -170,7 +171,19 @@ impl GpuModel {
             rows,
             ..run
         };
+        let [last_position, _] = pieces[pieces.len() - 1];
+        let tail_run = RunState {
+            rows: wanted.end - wanted.start,
+            position: last_position,
+            first_row: wanted.start - last_position,
+            ..RunState::default()
+        };
         let queue = &self.gpu.queue;
+        queue.write_buffer(
+            &self.activations.tail_run,
+            0,
+            bytemuck::cast_slice(&tail_run.words()),
+        );
         queue.write_buffer(&self.activations.tokens, 0, bytemuck::cast_slice(&ids));
         queue.write_buffer(&self.activations.run, 0, bytemuck::cast_slice(&run.words()));
         if pieces.len() > 1 {
@@ -183,26 +196,29 @@ impl GpuModel {
         }
     }
 
-    /// Encodes the passes over a prompt of `len` tokens; gives the number of dispatches.
+    /// Encodes the passes over a prompt of `len` tokens, of which `wanted` are wanted; gives the
+    /// number of dispatches.
     pub(super) fn encode_prompt(
         &self,
         encoder: &mut wgpu::CommandEncoder,
         len: u32,
+        wanted: u32,
         timestamps: Option<(&Timestamps, timing::Phase)>,
         ends_phase: bool,
     ) -> u32 {
         let writes = |is_first, is_last| {
             timestamps.and_then(|(it, phase)| it.writes(phase, is_first, is_last && ends_phase))
         };
-        self.encode_pieces(encoder, &self.activations, &self.prefill, len, writes)
+        let run = &self.activations.run;
+        self.encode_pieces(encoder, run, &self.prompt, [len, wanted], writes)
     }
 
     fn encode_pieces<'a>(
         &self,
         encoder: &mut wgpu::CommandEncoder,
-        activations: &Activations,
-        dispatches: &[Dispatch],
-        len: u32,
+        run: &wgpu::Buffer,
+        program: &Program,
+        [len, wanted]: [u32; 2],
         timestamps: impl Fn(bool, bool) -> Option<wgpu::ComputePassTimestampWrites<'a>>,
     ) -> u32 {
         let pieces = pieces(len);
@@ -211,18 +227,16 @@ impl GpuModel {
         for (index, &[_, rows]) in pieces.iter().enumerate() {
             if index > 0 {
                 let from = index as u64 * 8;
-                encoder.copy_buffer_to_buffer(&self.pieces, from, &activations.run, 0, 8);
+                encoder.copy_buffer_to_buffer(&self.pieces, from, run, 0, 8);
             }
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
                 label: Some("prompt"),
                 timestamp_writes: timestamps(index == 0, index == last),
             });
-            let piece = if index == last {
-                Piece::Last
-            } else {
-                Piece::Inner
-            };
-            encoded += encode(&self.gpu, &mut pass, dispatches, rows, piece);
+            encoded += encode(&self.gpu, &mut pass, &program.body, rows);
+            if index == last {
+                encoded += encode(&self.gpu, &mut pass, &program.tail, wanted);
+            }
         }
         encoded
     }
@@ -261,7 +275,12 @@ impl GpuModel {
             activations: &activations,
         };
         let steps = forward(config, &self.model.weights, options);
-        let dispatches = compiler.compile(&steps, Phase::Prefill)?;
+        let wanted = if last_row_only {
+            Wanted::LastRow
+        } else {
+            Wanted::AllRows
+        };
+        let program = compiler.prompt(&steps, wanted)?;
         let (slot, width) = match options.head {
             Head::None => (crate::model::step::Slot::Residual, config.hidden_size),
             Head::HiddenStates => (crate::model::step::Slot::Hidden, config.hidden_size),
@@ -274,24 +293,29 @@ impl GpuModel {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self.gpu.buffer("read-back", bytes, usage)?;
 
-        self.write_prompt(ids, RunState::default());
+        self.write_prompt(ids, RunState::default(), len - 1..len);
         let queue = &self.gpu.queue;
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         let shared = &self.activations;
         let token_bytes = u64::from(len) * 4;
-        encoder.copy_buffer_to_buffer(
-            &shared.run,
-            0,
-            &activations.run,
-            0,
-            super::program::RUN_BYTES,
-        );
+        for (from, to) in [
+            (&shared.run, &activations.run),
+            (&shared.tail_run, &activations.tail_run),
+        ] {
+            encoder.copy_buffer_to_buffer(from, 0, to, 0, RUN_BYTES);
+        }
         encoder.copy_buffer_to_buffer(&shared.tokens, 0, &activations.tokens, 0, token_bytes);
         for (index, embedding) in given.iter().enumerate() {
             let offset = (index * config.hidden_size * 4) as u64;
             queue.write_buffer(&activations.given, offset, bytemuck::cast_slice(embedding));
         }
-        self.encode_pieces(&mut encoder, &activations, &dispatches, len, |_, _| None);
+        self.encode_pieces(
+            &mut encoder,
+            &activations.run,
+            &program,
+            [len, 1],
+            |_, _| None,
+        );
         encoder.copy_buffer_to_buffer(activations.slot(slot), 0, &staging, 0, bytes);
         queue.submit([encoder.finish()]);
         scopes.finish("a forward pass", bytes).await?;
@@ -337,7 +361,7 @@ fn compile(
     model: &Model,
     weights: &[Weight],
     activations: &Activations,
-) -> Result<(Vec<Dispatch>, Vec<Dispatch>), GpuError> {
+) -> Result<(Program, Vec<Dispatch>), GpuError> {
     let compiler = Compiler {
         gpu,
         config: &model.config,
@@ -355,17 +379,15 @@ fn compile(
         )
     };
     if model.generator.is_some() {
-        return Ok((
-            compiler.compile(&steps(Head::HiddenStates), Phase::Prefill)?,
-            Vec::new(),
-        ));
+        let prompt = compiler.prompt(&steps(Head::HiddenStates), Wanted::LastRows)?;
+        return Ok((prompt, Vec::new()));
     }
     let steps = steps(Head::LastLogits);
-    let mut prefill = compiler.compile(&steps, Phase::Prefill)?;
-    prefill.push(compiler.select()?);
-    let mut decode = compiler.compile(&steps, Phase::Decode)?;
+    let mut prompt = compiler.prompt(&steps, Wanted::LastRow)?;
+    prompt.tail.push(compiler.select()?);
+    let mut decode = compiler.decode(&steps)?;
     decode.push(compiler.select()?);
-    Ok((prefill, decode))
+    Ok((prompt, decode))
 }
 
 /// Positions and lengths of the pieces of a prompt. The first takes what does not fill a piece, so

@@ -5,8 +5,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::model::pieces;
-use super::program::{Compiler, Dispatch, Linear, MAX_GIVEN, MAX_ROWS, Piece, RUN_BYTES, encode};
+use super::program::{Compiler, Dispatch, Linear, MAX_GIVEN, MAX_ROWS, RUN_BYTES, encode};
 use super::timing::{Phase, TIMESTAMP_BYTES, Timestamps};
 use super::{Gpu, GpuError, GpuModel, ReadBack, tokens_per_submit};
 use crate::clock::now_ms;
@@ -17,10 +16,8 @@ use crate::model::{ModelError, RunState, check_pair};
 /// A generator and its way into the target.
 struct Source {
     model: GpuModel,
-    /// Hidden rows to the target's given embeddings.
+    /// The wanted hidden rows to the target's given embeddings.
     project: Dispatch,
-    /// `Run` of the projection.
-    run: wgpu::Buffer,
 }
 
 /// A target, and where there is one, its generator.
@@ -199,22 +196,17 @@ impl GpuPair {
     ) {
         let Some(source) = &self.source else { return };
         let len = input.ids.len() as u32;
-        source.model.write_prompt(&input.ids, RunState::default());
-        let [last_piece, _] = *pieces(len).last().expect("a prompt has a piece");
-        let run = RunState {
-            rows: input.count,
-            first_row: input.first_row - last_piece,
-            ..RunState::default()
-        };
-        self.gpu
-            .queue
-            .write_buffer(&source.run, 0, bytemuck::cast_slice(&run.words()));
+        let wanted = input.first_row..input.first_row + input.count;
+        source
+            .model
+            .write_prompt(&input.ids, RunState::default(), wanted);
 
         let timestamps = self.timestamps.as_ref();
         // The phase ends with the projection, in a pass of its own.
         report.dispatches += source.model.encode_prompt(
             encoder,
             len,
+            input.count,
             timestamps.map(|it| (it, Phase::Generator)),
             false,
         );
@@ -223,7 +215,7 @@ impl GpuPair {
             timestamp_writes: timestamps.and_then(|it| it.writes(Phase::Generator, false, true)),
         });
         let project = std::slice::from_ref(&source.project);
-        report.dispatches += encode(&self.gpu, &mut pass, project, input.count, Piece::Last);
+        report.dispatches += encode(&self.gpu, &mut pass, project, input.count);
         report.generator_passes = 1;
     }
 
@@ -238,10 +230,11 @@ impl GpuPair {
             end_token: request.end_token,
             ..RunState::default()
         };
-        self.target.write_prompt(&request.target_ids, run);
         let timestamps = self.timestamps.as_ref().map(|it| (it, Phase::Prefill));
         let len = request.target_ids.len() as u32;
-        report.dispatches += self.target.encode_prompt(encoder, len, timestamps, true);
+        self.target
+            .write_prompt(&request.target_ids, run, len - 1..len);
+        report.dispatches += self.target.encode_prompt(encoder, len, 1, timestamps, true);
     }
 
     fn encode_decode(&self, encoder: &mut wgpu::CommandEncoder, passes: u32, report: &mut Report) {
@@ -251,7 +244,7 @@ impl GpuPair {
             timestamp_writes: timestamps.and_then(|it| it.writes(Phase::Decode, true, true)),
         });
         for _ in 0..passes {
-            report.dispatches += encode(&self.gpu, &mut pass, &self.target.decode, 1, Piece::Last);
+            report.dispatches += encode(&self.gpu, &mut pass, &self.target.decode, 1);
         }
     }
 
@@ -336,7 +329,6 @@ fn connect(gpu: &Gpu, model: GpuModel, target: &GpuModel) -> Result<Source, GpuE
         .weights
         .projection
         .expect("a checked generator has a projection");
-    let run = gpu.storage("projection run", RUN_BYTES)?;
     let compiler = Compiler {
         gpu,
         config: &model.model.config,
@@ -344,7 +336,7 @@ fn connect(gpu: &Gpu, model: GpuModel, target: &GpuModel) -> Result<Source, GpuE
         activations: &model.activations,
     };
     let project = compiler.matmul(
-        &run,
+        &model.activations.tail_run,
         &Linear {
             x: &model.activations.hidden,
             norm: None,
@@ -354,11 +346,8 @@ fn connect(gpu: &Gpu, model: GpuModel, target: &GpuModel) -> Result<Source, GpuE
             out_stride: target.config().hidden_size,
             output: Output::Store { first: 0 },
             gated: false,
+            compact: true,
         },
     )?;
-    Ok(Source {
-        model,
-        project,
-        run,
-    })
+    Ok(Source { model, project })
 }
