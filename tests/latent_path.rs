@@ -1,0 +1,206 @@
+//! The whole way of a question on the device at hand against the same way on the CPU twin: the
+//! generator's hidden states, logits behind given embeddings, and the tokens that are written.
+//! The same cases run natively (`cargo test`) and in a browser (`wasm-pack test`).
+//!
+//! Not for the size of single errors: that is `tests/fixtures`, against values of others.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use semcot::formats::manifest::Manifest;
+use semcot::formats::source::MemorySource;
+use semcot::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, ReadBack};
+use semcot::model::run::{Execute, GeneratorInput, Request};
+use semcot::model::step::EMBEDDING_GIVEN;
+use semcot::model::{Head, KvType, Model};
+use semcot::reasoning::loading::{load_on_cpu, load_on_gpu};
+use semcot::reasoning::{AskOptions, Mode};
+use semcot::reference::{Executor, ExecutorOptions, PairExecutor};
+
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
+
+const TINY_TARGET: &[u8] = include_bytes!("data/tiny-target.gguf");
+const TINY_GENERATOR: &[u8] = include_bytes!("data/tiny-generator.gguf");
+const MANIFEST: &[u8] = include_bytes!("../models/mini/semcot.json");
+const TARGET: &[u8] = include_bytes!("../models/mini/target.gguf");
+const GENERATOR: &[u8] = include_bytes!("../models/mini/generator.gguf");
+
+/// f32 on both sides, sums in f32 against sums in f64: 1e-5 is seen on software adapters; a wrong
+/// step moves logits by more than 1e-2.
+const TOLERANCE: f32 = 5e-4;
+
+const QUESTION: [u32; 5] = [3, 17, 40, 8, 22];
+const IMPLICIT_TOKENS: u32 = 3;
+const THOUGHT_TOKEN: u32 = 47;
+
+fn source(name: &str, bytes: &[u8]) -> MemorySource {
+    MemorySource::new(name, bytes.to_vec())
+}
+
+async fn gpu() -> Arc<Gpu> {
+    Arc::new(Gpu::new(GpuOptions::default()).await.expect("an adapter"))
+}
+
+async fn on_gpu(gpu: &Arc<Gpu>, bytes: &[u8]) -> GpuModel {
+    let source = source("model.gguf", bytes);
+    let model = Model::open(&source).await.expect("a model");
+    let options = GpuModelOptions {
+        kv: KvType::F32,
+        ..GpuModelOptions::default()
+    };
+    GpuModel::load(gpu.clone(), model, &source, options)
+        .await
+        .expect("it fits")
+}
+
+const ON_CPU: ExecutorOptions = ExecutorOptions {
+    kv_type: KvType::F32,
+    positions: None,
+};
+
+fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
+    assert_eq!(found.len(), expected.len(), "{what}: number of values");
+    for (index, (&found, &expected)) in found.iter().zip(expected).enumerate() {
+        let difference = (found - expected).abs();
+        assert!(
+            difference <= TOLERANCE,
+            "{what}[{index}]: {found} on the GPU, {expected} on the CPU"
+        );
+    }
+}
+
+async fn states_and_logits() {
+    let gpu = gpu().await;
+    let generator = on_gpu(&gpu, TINY_GENERATOR).await;
+    let twin_source = source("tiny-generator.gguf", TINY_GENERATOR);
+    let mut twin = Executor::load(&twin_source, ON_CPU).await.expect("a model");
+    let states = generator
+        .forward(&QUESTION, &[], Head::HiddenStates.into())
+        .await
+        .expect("a pass");
+    let expected = twin.hidden_states(&QUESTION, &[]).expect("a pass");
+    assert_close("hidden states", &states, &expected);
+
+    let target = on_gpu(&gpu, TINY_TARGET).await;
+    let twin_source = source("tiny-target.gguf", TINY_TARGET);
+    let mut twin = Executor::load(&twin_source, ON_CPU).await.expect("a model");
+    let logits = target
+        .forward(&QUESTION, &[], Head::LastLogits.into())
+        .await
+        .expect("a pass");
+    let expected = twin.last_logits(&QUESTION, &[]).expect("a pass");
+    assert_close("logits", &logits, &expected);
+}
+
+async fn written_tokens() {
+    let gpu = gpu().await;
+    let target = on_gpu(&gpu, TINY_TARGET).await;
+    let generator = on_gpu(&gpu, TINY_GENERATOR).await;
+    let mut on_gpu = GpuPair::new(target, Some(generator), ReadBack::Await)
+        .await
+        .expect("a pair");
+    let mut on_cpu = PairExecutor::load(
+        &source("tiny-target.gguf", TINY_TARGET),
+        &source("tiny-generator.gguf", TINY_GENERATOR),
+        ON_CPU,
+    )
+    .await
+    .expect("a pair");
+    let thoughts = std::iter::repeat_n(THOUGHT_TOKEN, IMPLICIT_TOKENS as usize);
+    let given = std::iter::repeat_n(EMBEDDING_GIVEN, IMPLICIT_TOKENS as usize);
+    for tokens_per_submit in [1, 5, 16] {
+        let request = Request {
+            generator: Some(GeneratorInput {
+                ids: QUESTION.into_iter().chain(thoughts.clone()).collect(),
+                first_row: QUESTION.len() as u32,
+                count: IMPLICIT_TOKENS,
+                target_row: QUESTION.len() as u32,
+            }),
+            target_ids: QUESTION
+                .into_iter()
+                .chain(given.clone())
+                .chain([46])
+                .collect(),
+            max_tokens: 12,
+            end_token: u32::MAX,
+            tokens_per_submit,
+        };
+        let mut go_on = |_: &[u32]| ControlFlow::Continue(());
+        let found = Execute::run(&mut on_gpu, &request, &mut go_on)
+            .await
+            .expect("a run");
+        let expected = on_cpu.run(&request, &mut go_on).await.expect("a run");
+        assert_eq!(found.token_ids, expected.token_ids, "K {tokens_per_submit}");
+        assert_eq!(found.generator_passes, 1);
+        let most = 12_u32.div_ceil(tokens_per_submit) + 1;
+        assert!(
+            found.read_backs <= most,
+            "{} read-backs for 12 tokens, K {tokens_per_submit}",
+            found.read_backs
+        );
+    }
+}
+
+async fn shipped_answers() {
+    let manifest = Manifest::parse(MANIFEST).expect("the shipped manifest");
+    let (target, generator) = (
+        source("target.gguf", TARGET),
+        source("generator.gguf", GENERATOR),
+    );
+    let options = GpuModelOptions {
+        kv: KvType::F32,
+        ..GpuModelOptions::default()
+    };
+    let mut on_gpu = load_on_gpu(
+        gpu().await,
+        &manifest,
+        &target,
+        &generator,
+        options,
+        ReadBack::Await,
+    )
+    .await
+    .expect("the shipped pair");
+    let mut on_cpu = load_on_cpu(&manifest, &target, &generator, ON_CPU)
+        .await
+        .expect("the shipped pair");
+    let question = "Maria has 12 apples. She gives 5 apples to Tom. Then she buys 2 more apples. How many apples does Maria have now?";
+    for mode in Mode::ALL {
+        let options = AskOptions::new(mode);
+        let go_on = |_| ControlFlow::Continue(());
+        let found = on_gpu
+            .ask(question, &options, go_on)
+            .await
+            .expect("an answer");
+        let expected = on_cpu
+            .ask(question, &options, go_on)
+            .await
+            .expect("an answer");
+        assert_eq!(found.token_ids, expected.token_ids, "{mode}");
+        assert!(found.ended, "{mode} ends by itself");
+    }
+}
+
+/// Each case as a native test and as a test in the browser.
+macro_rules! cases {
+    ($($name:ident: $case:ident;)*) => {$(
+        #[cfg(not(target_arch = "wasm32"))]
+        #[test]
+        fn $name() {
+            pollster::block_on($case());
+        }
+
+        #[cfg(target_arch = "wasm32")]
+        #[wasm_bindgen_test::wasm_bindgen_test]
+        async fn $name() {
+            $case().await;
+        }
+    )*};
+}
+
+cases! {
+    the_gpu_computes_the_states_and_logits_of_its_twin: states_and_logits;
+    the_gpu_writes_the_tokens_of_its_twin_for_every_k: written_tokens;
+    the_shipped_pair_answers_alike_on_both: shipped_answers;
+}
