@@ -39,7 +39,8 @@ fn source(name: &str, bytes: &[u8]) -> MemorySource {
 }
 
 async fn gpu() -> Arc<Gpu> {
-    Arc::new(Gpu::new(GpuOptions::default()).await.expect("an adapter"))
+    let gpu = Gpu::new(GpuOptions::default()).await;
+    gpu.map(Arc::new).expect("an adapter")
 }
 
 async fn on_gpu(gpu: &Arc<Gpu>, bytes: &[u8]) -> GpuModel {
