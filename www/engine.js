@@ -7,8 +7,12 @@ import { download, downloadText } from "./download.js";
 import { SemCoTError, throwIfAborted } from "./errors.js";
 
 /** @typedef {import("./pkg/semcot.js")} Wasm */
+/** @typedef {import("./pkg/semcot.js").Engine} Pair */
+/** @typedef {import("./pkg/semcot.js").SingleModel} SingleModel */
 /** @typedef {import("./semcot.js").Answer} Answer */
 /** @typedef {import("./semcot.js").AskOptions} AskOptions */
+/** @typedef {import("./semcot.js").Bench} Bench */
+/** @typedef {import("./semcot.js").BenchOptions} BenchOptions */
 /** @typedef {import("./semcot.js").CompareOptions} CompareOptions */
 /** @typedef {import("./semcot.js").Comparison} Comparison */
 /** @typedef {import("./semcot.js").Info} Info */
@@ -19,7 +23,7 @@ import { SemCoTError, throwIfAborted } from "./errors.js";
 /** @typedef {import("./semcot.js").Progress} Progress */
 
 /** The methods that cross a worker's boundary. Their last argument is what a [`Call`] brings. */
-export const METHODS = /** @type {const} */ (["hasWebGpu", "load", "ask", "compare", "problems", "wasmMemoryBytes", "dispose"]);
+export const METHODS = /** @type {const} */ (["hasWebGpu", "load", "ask", "compare", "bench", "problems", "wasmMemoryBytes", "dispose"]);
 
 /**
  * One call of a method: how to stop it and where its news go.
@@ -50,8 +54,8 @@ function startWasm() {
 
 /** A model on this thread's graphics device. */
 export class LocalEngine {
-  /** @type {import("./pkg/semcot.js").Engine | null} */
-  #engine = null;
+  /** A folder's pair, or a single file, which can only be measured. @type {Pair | SingleModel | null} */
+  #model = null;
   /** The end of the line of runs: each waits for the one before. */
   #line = Promise.resolve();
   #disposal = new AbortController();
@@ -62,7 +66,7 @@ export class LocalEngine {
   }
 
   /**
-   * Loads a model folder.
+   * Loads a model folder, or a single GGUF file.
    * @param {string} url absolute
    * @param {LoadSettings} settings
    * @param {Call<Progress>} call
@@ -100,16 +104,18 @@ export class LocalEngine {
     };
     const wakeReadBacks = settings.readBack === undefined ? needsWaking() : settings.readBack === "wake";
     try {
-      this.#engine = await wasm.Engine.load(manifest, sources[0], sources[1], { wakeReadBacks }, onProgress);
+      this.#model = manifest === null
+        ? await wasm.SingleModel.load(sources[0], { wakeReadBacks }, onProgress)
+        : await wasm.Engine.load(manifest, sources[0], sources[1], { wakeReadBacks }, onProgress);
     } catch (error) {
       throwIfAborted(signal);
       throw SemCoTError.from(error);
     }
     report("compile");
-    await this.#warmUp(signal);
+    if ("ask" in this.#model) await this.#warmUp(signal);
     report("ready");
     const readBack = wakeReadBacks ? "wake" : "await";
-    return { ...camelCase(this.#engine.info()), adapter: device, readBack };
+    return { ...camelCase(this.#model.info()), adapter: device, readBack };
   }
 
   /**
@@ -120,12 +126,12 @@ export class LocalEngine {
    * @returns {Promise<Answer>}
    */
   ask(question, { mode = "implicit", implicitTokens, maxTokens, tokensPerSubmit }, { signal, emit }) {
-    return this.#inLine(signal, async (engine, stop) => {
+    return this.#inLine(signal, async (model, stop) => {
       const onPiece = (/** @type {Record<string, unknown>} */ piece) => {
         if (!stop.aborted) emit(camelCase(piece));
         return !stop.aborted;
       };
-      return camelCase(await engine.ask(question, { mode, implicitTokens, maxTokens, tokensPerSubmit }, onPiece));
+      return camelCase(await pairOf(model).ask(question, { mode, implicitTokens, maxTokens, tokensPerSubmit }, onPiece));
     });
   }
 
@@ -137,13 +143,23 @@ export class LocalEngine {
    * @returns {Promise<Comparison>}
    */
   compare(question, options, { signal, emit }) {
-    return this.#inLine(signal, async (engine, stop) => {
+    return this.#inLine(signal, async (model, stop) => {
       const onAnswer = (/** @type {Record<string, unknown>} */ answer) => {
         if (!stop.aborted) emit(camelCase(answer));
         return !stop.aborted;
       };
-      return camelCase(await engine.compare(question, options, onAnswer));
+      return camelCase(await pairOf(model).compare(question, options, onAnswer));
     });
+  }
+
+  /**
+   * Times prefill and decode: of a single file's model, or of a folder's target.
+   * @param {BenchOptions} options
+   * @param {Call} call
+   * @returns {Promise<Bench>}
+   */
+  bench(options, { signal }) {
+    return this.#inLine(signal, async (model) => camelCase(await model.bench(options)));
   }
 
   /**
@@ -169,8 +185,8 @@ export class LocalEngine {
   async dispose() {
     this.#disposal.abort();
     await this.#line;
-    this.#engine?.free();
-    this.#engine = null;
+    this.#model?.free();
+    this.#model = null;
   }
 
   /**
@@ -187,16 +203,16 @@ export class LocalEngine {
    * Runs after all that was asked before, and not at all when aborted by then.
    * @template T
    * @param {AbortSignal} signal
-   * @param {(engine: import("./pkg/semcot.js").Engine, stop: AbortSignal) => Promise<T>} work
+   * @param {(model: Pair | SingleModel, stop: AbortSignal) => Promise<T>} work
    * @returns {Promise<T>}
    */
   #inLine(signal, work) {
     const stop = AbortSignal.any([signal, this.#disposal.signal]);
     const result = this.#line.then(async () => {
       throwIfAborted(stop);
-      if (!this.#engine) throw new SemCoTError("bad-input", "No model is loaded: call SemCoT.load first.");
+      if (!this.#model) throw new SemCoTError("bad-input", "No model is loaded: call SemCoT.load first.");
       try {
-        const value = await work(this.#engine, stop);
+        const value = await work(this.#model, stop);
         throwIfAborted(stop);
         return value;
       } catch (error) {
@@ -207,6 +223,15 @@ export class LocalEngine {
     this.#line = result.then(() => {}, () => {});
     return result;
   }
+}
+
+/**
+ * @param {Pair | SingleModel} model
+ * @returns {Pair}
+ */
+function pairOf(model) {
+  if ("ask" in model) return model;
+  throw new SemCoTError("bad-input", "A single GGUF file can only be measured by bench: load a model folder to ask.");
 }
 
 /** @returns {Promise<GPUAdapter | null>} */
@@ -257,12 +282,14 @@ function describeAdapter({ info, limits }) {
  */
 
 /**
- * What has to be fetched for a model: a folder's files by its semcot.json.
+ * What has to be fetched for a model: a folder's files by its semcot.json, or the one GGUF.
  * @param {string} url
  * @param {AbortSignal} signal
- * @returns {Promise<{ manifest: string, files: ModelFile[] }>}
+ * @returns {Promise<{ manifest: string | null, files: ModelFile[] }>}
  */
 async function filesOf(url, signal) {
+  const { pathname } = new URL(url);
+  if (pathname.endsWith(".gguf")) return { manifest: null, files: [{ url, name: pathname.split("/").at(-1) ?? url }] };
   const folder = new URL(url.endsWith("/") ? url : `${url}/`);
   const manifest = await downloadText(new URL("semcot.json", folder).href, signal);
   const wasm = await startWasm();

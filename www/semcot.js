@@ -119,6 +119,32 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  */
 
 /**
+ * @typedef {object} BenchOptions
+ * @property {number} [promptTokens] 64 unless told
+ * @property {number} [decodeTokens] tokens written; 64 unless told
+ * @property {number} [repeats] measured runs, after one that is not; 5 unless told
+ * @property {number} [tokensPerSubmit] K; by the device unless told
+ */
+
+/**
+ * @typedef {object} Bench
+ * @property {string} file
+ * @property {number} promptTokens
+ * @property {number} decodeTokens
+ * @property {number} tokensPerSubmit
+ * @property {Spread} prefillMs prompt to first token, read back
+ * @property {Spread} decodeMs all further tokens
+ * @property {number} prefillMsPerToken
+ * @property {number} decodeMsPerToken
+ * @property {number} prefillDispatches
+ * @property {number} decodeDispatchesPerToken
+ * @property {number} decodeDispatchesPerLayer
+ * @property {number} submits
+ * @property {number} readBacks
+ * @property {number} bytesReadBack
+ */
+
+/**
  * @typedef {object} ProblemOptions
  * @property {string} [family] `arithmetic` or `coin`
  * @property {"train" | "validation" | "heldout"} [split] `heldout` unless told: never trained on
@@ -233,7 +259,7 @@ export class SemCoT {
   }
 
   /**
-   * Loads a model folder (one with a semcot.json).
+   * Loads a model folder (one with a semcot.json), or a single GGUF file for `bench`.
    * @param {string | URL} url relative to the page
    * @param {LoadOptions} [options]
    * @returns {Promise<SemCoT>}
@@ -271,6 +297,15 @@ export class SemCoT {
     let done = 0;
     const onEvent = () => onRun?.(++done, repeats * modes.length);
     return this.#host.call("compare", [question, { ...options, repeats, modes }], { signal, onEvent });
+  }
+
+  /**
+   * Times prefill and decode of a single file's model, or of a folder's target, and counts what they submit.
+   * @param {BenchOptions & { signal?: AbortSignal }} [options]
+   * @returns {Promise<Bench>}
+   */
+  bench({ signal, ...options } = {}) {
+    return this.#host.call("bench", [options], { signal });
   }
 
   /**

@@ -1,6 +1,7 @@
 //! The command: one file a subcommand, each with its arguments, one call into the library, and what is printed.
 
 mod ask;
+mod bench;
 mod data;
 mod eval;
 #[cfg(feature = "train")]
@@ -23,6 +24,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Ask(ask::Arguments),
+    Bench(bench::Arguments),
     Data(data::Data),
     Eval(eval::Arguments),
     Logits(logits::Logits),
@@ -39,6 +41,7 @@ pub type CommandError = Box<dyn std::error::Error + Send + Sync>;
 pub fn run() -> Result<(), CommandError> {
     match Arguments::parse().command {
         Command::Ask(arguments) => ask::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Data(data) => data::run(&data),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Logits(logits) => logits::run(&logits),

@@ -1,6 +1,7 @@
 //! How good answers are: rules that judge one answer, a tally with its interval, files of questions,
-//! and the run of many questions through a pair.
+//! and the run of many questions through a pair. Beside it, how long a model takes (`bench`).
 
+pub mod bench;
 pub mod interval;
 pub mod items;
 pub mod rules;

@@ -60,6 +60,12 @@ pub struct Generator {
 }
 
 impl Model {
+    /// Number of weights, those of the norms and a generator's projection included.
+    pub fn parameters(&self) -> u64 {
+        let sizes = self.weights.list.iter().map(|it| it.rows * it.cols);
+        sizes.sum::<usize>() as u64
+    }
+
     /// Reads the header of a file and checks that it describes a model of ours.
     pub async fn open(source: &impl ByteSource) -> Result<Self, ModelError> {
         let file = source.name().to_owned();

@@ -209,6 +209,14 @@ pub fn check_pair(target: &Model, generator: &Model) -> Result<(), ModelFault> {
             tensor: "semcot.projection.weight".to_owned(),
         });
     };
+    if target.generator.is_some() {
+        // It would be run for its hidden states and never write a token.
+        return Err(ModelFault::config(
+            "semcot.projection.weight",
+            "in the target's file",
+            "in the generator's only",
+        ));
+    }
     if head.target_hidden_size != target.config.hidden_size {
         return Err(ModelFault::config(
             "semcot.projection.weight's rows",

@@ -1,4 +1,4 @@
-//! A loaded model, as JavaScript drives it: load, ask, compare. Thin: it turns options into the
+//! A loaded pair, as JavaScript drives it: load, ask, compare, bench. Thin: it turns options into the
 //! library's, results into plain objects, and errors into codes.
 
 use std::ops::ControlFlow;
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
 use super::error::{self, JsResult};
+use super::single::bench_target;
 use super::source::{JsByteSource, Source};
 use crate::formats::manifest::{Accuracy, Manifest};
 use crate::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, ReadBack};
@@ -58,7 +59,7 @@ struct Info<'a> {
 
 /// One model file.
 #[derive(Serialize)]
-struct ModelInfo<'a> {
+pub(super) struct ModelInfo<'a> {
     file: &'a str,
     parameters: u64,
     /// On the device.
@@ -71,7 +72,7 @@ struct ModelInfo<'a> {
 /// `LoadOptions` of `www/semcot.js`, the part that concerns the device.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Load {
+pub(super) struct Load {
     /// Firefox is woken, the others are not: see [`ReadBack`].
     wake_read_backs: bool,
 }
@@ -158,9 +159,15 @@ impl Engine {
             .map_err(error::from_ask)?;
         Ok(error::plain(&comparison))
     }
+
+    /// Times prefill and decode of the target.
+    #[wasm_bindgen(unchecked_return_type = "Record<string, unknown>")]
+    pub async fn bench(&mut self, options: JsValue) -> JsResult<JsValue> {
+        bench_target(self.pair.executor(), options).await
+    }
 }
 
-async fn open_gpu() -> JsResult<Arc<Gpu>> {
+pub(super) async fn open_gpu() -> JsResult<Arc<Gpu>> {
     let gpu = Gpu::new(GpuOptions::default()).await;
     gpu.map(Arc::new).map_err(error::from_gpu)
 }
@@ -174,7 +181,7 @@ fn tell<T: Serialize>(listener: &js_sys::Function, data: &T) -> ControlFlow<()> 
 }
 
 impl Load {
-    fn read_back(&self) -> ReadBack {
+    pub(super) fn read_back(&self) -> ReadBack {
         if self.wake_read_backs {
             ReadBack::Wake
         } else {
@@ -210,12 +217,11 @@ impl From<Compare> for CompareOptions {
 }
 
 impl<'a> ModelInfo<'a> {
-    fn of(model: &'a GpuModel) -> Self {
+    pub(super) fn of(model: &'a GpuModel) -> Self {
         let config = model.config();
-        let weights = &model.model().weights.list;
         ModelInfo {
             file: &model.model().file,
-            parameters: weights.iter().map(|it| (it.rows * it.cols) as u64).sum(),
+            parameters: model.model().parameters(),
             bytes: model.size_bytes(),
             layers: config.num_layers,
             hidden_size: config.hidden_size,

@@ -5,11 +5,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 
+use crate::evaluation::bench::BenchError;
 use crate::formats::gguf::GgufError;
 use crate::formats::manifest::ManifestError;
 use crate::formats::source::SourceError;
 use crate::gpu::GpuError;
-use crate::model::ModelFault;
+use crate::model::{ModelError, ModelFault};
 use crate::reasoning::AskError;
 use crate::reasoning::loading::LoadError;
 
@@ -57,6 +58,20 @@ pub fn from_ask(error: AskError<GpuError>) -> JsValue {
         _ => "bad-input",
     };
     with_code(code, &error.to_string())
+}
+
+/// A bench that did not run.
+pub fn from_bench(error: BenchError<GpuError>) -> JsValue {
+    let code = match &error {
+        BenchError::Run(gpu) => code_of_gpu(gpu),
+        BenchError::OptionOutOfRange { .. } => "bad-input",
+    };
+    with_code(code, &error.to_string())
+}
+
+/// A model that cannot be used.
+pub fn from_model(error: ModelError) -> JsValue {
+    with_code(code_of_fault(&error.fault), &error.to_string())
 }
 
 fn code_of_gpu(error: &GpuError) -> &'static str {

@@ -5,6 +5,7 @@ mod digest;
 mod engine;
 mod error;
 mod problems;
+mod single;
 mod source;
 
 use wasm_bindgen::prelude::*;

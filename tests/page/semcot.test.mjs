@@ -174,6 +174,26 @@ test("two_engines_live_side_by_side_and_a_disposed_one_refuses", async () => {
   assert.equal(error.code, "aborted");
 });
 
+test("a_bench_counts_dispatches_and_read_backs", async () => {
+  const options = { promptTokens: 16, decodeTokens: 9, repeats: 2, tokensPerSubmit: 4 };
+  const { pair, single, error } = await inPage(`
+    const pair = await engine.bench(${JSON.stringify(options)});
+    const other = await SemCoT.load("models/mini/generator.gguf");
+    const single = await other.bench(${JSON.stringify(options)});
+    const error = await caught(other.ask(QUESTION));
+    await other.dispose();
+    return { pair, single, error };`);
+  assert.equal(pair.file, "target.gguf");
+  assert.equal(single.file, "generator.gguf");
+  for (const bench of [pair, single]) {
+    assert.equal(bench.prefillMs.runs.length, 2);
+    assert.ok(bench.decodeDispatchesPerLayer <= 10, `${bench.decodeDispatchesPerLayer} dispatches a layer`);
+    assert.ok(bench.decodeDispatchesPerToken > bench.decodeDispatchesPerLayer);
+    assert.ok(bench.readBacks <= Math.ceil(9 / 4) + 1);
+  }
+  assert.equal(error.code, "bad-input");
+});
+
 test("the_wasm_memory_stays_small_with_the_pair_loaded", async () => {
   // 64 MB is what was promised; weights go to the device in chunks and are never held here.
   const bytes = await inPage("return engine.wasmMemoryBytes();");
