@@ -3,8 +3,10 @@
 //! the browser. What is computed is written in `model` (as steps) and in `shaders/` (as WGSL);
 //! nothing here knows about tokenizers, prompts or files' formats.
 
+mod activations;
 mod buffers;
 mod device;
+mod dispatch;
 mod error;
 mod execute;
 mod kernels;

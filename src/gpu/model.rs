@@ -4,11 +4,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::activations::{Activations, Capacity, GIVEN_FIRST, MAX_GIVEN, MAX_ROWS, RUN_BYTES};
 use super::buffers::Weight;
-use super::program::{
-    Activations, Capacity, Compiler, Dispatch, GIVEN_FIRST, MAX_GIVEN, MAX_ROWS, Program,
-    RUN_BYTES, Wanted, encode,
-};
+use super::dispatch::{Dispatch, encode};
+use super::program::{Compiler, Program, Wanted};
 use super::timing::{self, Timestamps};
 use super::{Gpu, GpuError, ReadBack};
 use crate::formats::source::ByteSource;

@@ -5,12 +5,12 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::program::{Compiler, Dispatch, Linear, MAX_GIVEN, MAX_ROWS, RUN_BYTES, encode};
+use super::activations::{MAX_GIVEN, MAX_ROWS, RUN_BYTES};
+use super::dispatch::{Dispatch, Linear, encode};
 use super::timing::{Phase, TIMESTAMP_BYTES, Timestamps};
 use super::{Gpu, GpuError, GpuModel, ReadBack, tokens_per_submit};
 use crate::clock::now_ms;
 use crate::model::run::{GeneratorInput, Milliseconds, Report, Request};
-use crate::model::step::Output;
 use crate::model::{ModelError, RunState, check_pair};
 
 /// A generator and its way into the target.
@@ -329,22 +329,17 @@ fn connect(gpu: &Gpu, model: GpuModel, target: &GpuModel) -> Result<Source, GpuE
         .weights
         .projection
         .expect("a checked generator has a projection");
-    let compiler = Compiler {
-        gpu,
-        config: &model.model.config,
-        weights: &model.weights,
-        activations: &model.activations,
-    };
-    let project = compiler.matmul(
+    let project = gpu.matmul(
         &model.activations.tail_run,
         &Linear {
             x: &model.activations.hidden,
             norm: None,
-            weight: projection.weight,
-            bias: Some(projection.bias),
+            weight: &model.weights[projection.weight.0],
+            bias: Some(&model.weights[projection.bias.0]),
             out: &target.activations.given,
+            out_first: 0,
             out_stride: target.config().hidden_size,
-            output: Output::Store { first: 0 },
+            add: false,
             gated: false,
             compact: true,
         },

@@ -1,0 +1,426 @@
+//! One dispatch of each kernel: its constants, its bindings in their order, and how many workgroups
+//! it takes. Tiles and threads are known here and in the WGSL, nowhere else. What is dispatched in
+//! which order is `program`'s.
+
+use super::buffers::Weight;
+use super::kernels::{Constant, Parts, WeightLayout};
+use super::{Gpu, GpuError, kernel};
+use crate::model::{KvType, LlamaConfig, RopePairing};
+use crate::weights::WeightType;
+
+/// Threads of a workgroup in the kernels that are not laid out by rows.
+const THREADS: u64 = 64;
+
+/// Rows that one thread of `matmul`, `matmul_columns` and `attend_rows` computes.
+const ROWS_A_THREAD: u64 = 4;
+
+/// Columns that one thread computes.
+const MATMUL_COLUMNS: u64 = 4;
+const MATMUL_COLUMNS_COLUMNS: u64 = 16;
+const MATVEC_COLUMNS_COLUMNS: u64 = 4;
+
+/// Threads whose columns lie side by side (LANES of the kernels for software adapters).
+const LANES: u64 = 4;
+
+/// Values of a head that one thread of `attend` and `attend_rows` computes.
+const ATTEND_VALUES: usize = 16;
+
+/// A kernel with everything it works on.
+pub(super) struct Dispatch {
+    pipeline: wgpu::ComputePipeline,
+    bind_group: wgpu::BindGroup,
+    grid: Grid,
+}
+
+/// How many workgroups a dispatch has.
+#[derive(Clone, Copy, Debug)]
+enum Grid {
+    Fixed(u64),
+    /// `threads` for every `rows` rows of the pass, `threads_per_group` a workgroup.
+    ByRows {
+        rows: u64,
+        threads: u64,
+        threads_per_group: u64,
+    },
+}
+
+impl Grid {
+    fn groups(self, rows: u32) -> u64 {
+        match self {
+            Self::Fixed(groups) => groups,
+            Self::ByRows {
+                rows: block,
+                threads,
+                threads_per_group,
+            } => (u64::from(rows).div_ceil(block) * threads).div_ceil(threads_per_group),
+        }
+    }
+}
+
+/// Encodes dispatches for a pass of `rows` rows; gives their number.
+pub(super) fn encode(
+    gpu: &Gpu,
+    pass: &mut wgpu::ComputePass<'_>,
+    dispatches: &[Dispatch],
+    rows: u32,
+) -> u32 {
+    let most = u64::from(gpu.limits().max_compute_workgroups_per_dimension);
+    for dispatch in dispatches {
+        let groups = dispatch.grid.groups(rows);
+        // Kernels count workgroups across x and y; those past the end do nothing.
+        let y = groups.div_ceil(most);
+        let x = groups.div_ceil(y.max(1));
+        pass.set_pipeline(&dispatch.pipeline);
+        pass.set_bind_group(0, &dispatch.bind_group, &[]);
+        pass.dispatch_workgroups(x as u32, y as u32, 1);
+    }
+    dispatches.len() as u32
+}
+
+/// Whether a kernel is for one row or for many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rows {
+    Many,
+    One,
+}
+
+/// A linear map with its buffers.
+#[derive(Clone, Copy)]
+pub(super) struct Linear<'a> {
+    pub(super) x: &'a wgpu::Buffer,
+    /// Norm of the input, its weight and epsilon; `matvec` only.
+    pub(super) norm: Option<(&'a Weight, f32)>,
+    pub(super) weight: &'a Weight,
+    pub(super) bias: Option<&'a Weight>,
+    pub(super) out: &'a wgpu::Buffer,
+    /// First column written.
+    pub(super) out_first: u32,
+    /// Width of a row of `out`.
+    pub(super) out_stride: usize,
+    /// The result is added to what `out` holds.
+    pub(super) add: bool,
+    /// The weight holds W_gate above W_up, and the result is `silu(W_gate x) * (W_up x)`.
+    pub(super) gated: bool,
+    /// The rows of the output are those of the pass from row 0 on, not those of the input.
+    pub(super) compact: bool,
+}
+
+impl Linear<'_> {
+    fn out_width(&self) -> usize {
+        if self.gated {
+            self.weight.rows / 2
+        } else {
+            self.weight.rows
+        }
+    }
+
+    fn constants(&self) -> Vec<Constant> {
+        vec![
+            ("WIDTH_QUADS", (self.weight.cols / 4) as f64),
+            ("OUT_WIDTH", self.out_width() as f64),
+            ("OUT_FIRST", f64::from(self.out_first)),
+            ("BIAS", self.bias.is_some().into()),
+            ("ADD", self.add.into()),
+            ("GATED", self.gated.into()),
+            ("OUT_STRIDE", self.out_stride as f64),
+            ("COMPACT", self.compact.into()),
+        ]
+    }
+
+    /// A vector, or, where there is none, bytes that nothing reads.
+    fn vector<'a>(&'a self, vector: Option<&'a Weight>) -> wgpu::BindingResource<'a> {
+        match vector {
+            Some(vector) => vector.main(),
+            None => self.weight.scales(),
+        }
+    }
+}
+
+/// The heads of an attention layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Heads {
+    pub(super) heads: usize,
+    pub(super) kv_heads: usize,
+    pub(super) head_dim: usize,
+    pub(super) pairing: RopePairing,
+    /// Positions that a row sees, itself among them.
+    pub(super) window: Option<usize>,
+}
+
+impl From<&LlamaConfig> for Heads {
+    fn from(config: &LlamaConfig) -> Self {
+        Self {
+            heads: config.num_heads,
+            kv_heads: config.num_kv_heads,
+            head_dim: config.head_dim,
+            pairing: config.rope_pairing,
+            window: config.sliding_window,
+        }
+    }
+}
+
+impl Heads {
+    fn constants(&self) -> Vec<Constant> {
+        vec![
+            ("HEADS", self.heads as f64),
+            ("KV_HEADS", self.kv_heads as f64),
+            ("HEAD_QUADS", (self.head_dim / 4) as f64),
+        ]
+    }
+}
+
+/// Keys and values of a layer, `[context, kv_heads, head_dim]`.
+pub(super) struct Cache {
+    pub(super) keys: wgpu::Buffer,
+    pub(super) values: wgpu::Buffer,
+    pub(super) kv: KvType,
+}
+
+/// Names a kernel without a cache where the parts want a type.
+const NO_CACHE: KvType = KvType::F32;
+
+impl Gpu {
+    fn dispatch(
+        &self,
+        name: &str,
+        (weights, kv): (WeightType, KvType),
+        constants: &[Constant],
+        bindings: &[wgpu::BindingResource<'_>],
+        grid: Grid,
+    ) -> Result<Dispatch, GpuError> {
+        let kernel = kernel(name)?;
+        let parts = Parts {
+            weights,
+            reduce: self.layout().reduce,
+            kv,
+        };
+        let pipeline = self.pipeline(kernel, parts, constants)?;
+        let bind_group = self.bind_group(kernel, &pipeline, bindings);
+        Ok(Dispatch {
+            pipeline,
+            bind_group,
+            grid,
+        })
+    }
+
+    /// Rows of `table` by the ids in `tokens`, or of `given`.
+    pub(super) fn embed(
+        &self,
+        run: &wgpu::Buffer,
+        table: &Weight,
+        tokens: &wgpu::Buffer,
+        given: &wgpu::Buffer,
+        out: &wgpu::Buffer,
+    ) -> Result<Dispatch, GpuError> {
+        let quads = table.cols / 4;
+        self.dispatch(
+            "embed",
+            (table.weight_type, NO_CACHE),
+            &[("WIDTH_QUADS", quads as f64)],
+            &[
+                run.as_entire_binding(),
+                table.main(),
+                table.scales(),
+                tokens.as_entire_binding(),
+                given.as_entire_binding(),
+                out.as_entire_binding(),
+            ],
+            Grid::ByRows {
+                rows: 1,
+                threads: quads as u64,
+                threads_per_group: THREADS,
+            },
+        )
+    }
+
+    /// The norm of all rows.
+    pub(super) fn rms_norm(
+        &self,
+        run: &wgpu::Buffer,
+        (weight, eps): (&Weight, f32),
+        x: &wgpu::Buffer,
+        out: &wgpu::Buffer,
+    ) -> Result<Dispatch, GpuError> {
+        self.dispatch(
+            "rms_norm",
+            (WeightType::F32, NO_CACHE),
+            &[
+                ("WIDTH_QUADS", (weight.cols / 4) as f64),
+                ("EPS", f64::from(eps)),
+            ],
+            &[
+                run.as_entire_binding(),
+                weight.main(),
+                x.as_entire_binding(),
+                out.as_entire_binding(),
+            ],
+            Grid::ByRows {
+                rows: u64::from(self.layout().reduce.rows_per_workgroup()),
+                threads: 1,
+                threads_per_group: 1,
+            },
+        )
+    }
+
+    /// A linear map of the last row.
+    pub(super) fn matvec(
+        &self,
+        run: &wgpu::Buffer,
+        linear: &Linear<'_>,
+    ) -> Result<Dispatch, GpuError> {
+        let mut constants = linear.constants();
+        constants.push(("NORM", linear.norm.is_some().into()));
+        if let Some((_, eps)) = linear.norm {
+            constants.push(("EPS", f64::from(eps)));
+        }
+        let columns = linear.out_width() as u64;
+        let reduce = self.layout().reduce;
+        let (name, groups) = match reduce.weight_layout() {
+            WeightLayout::Rows => {
+                let groups = columns.div_ceil(u64::from(reduce.rows_per_workgroup()));
+                ("matvec", groups)
+            }
+            WeightLayout::Columns => {
+                let threads = columns.div_ceil(MATVEC_COLUMNS_COLUMNS * LANES) * LANES;
+                ("matvec_columns", threads.div_ceil(THREADS))
+            }
+        };
+        self.dispatch(
+            name,
+            (linear.weight.weight_type, NO_CACHE),
+            &constants,
+            &[
+                run.as_entire_binding(),
+                linear.weight.main(),
+                linear.weight.scales(),
+                linear.vector(linear.norm.map(|(weight, _)| weight)),
+                linear.vector(linear.bias),
+                linear.x.as_entire_binding(),
+                linear.out.as_entire_binding(),
+            ],
+            Grid::Fixed(groups),
+        )
+    }
+
+    /// A linear map of all rows; its input is normed already.
+    pub(super) fn matmul(
+        &self,
+        run: &wgpu::Buffer,
+        linear: &Linear<'_>,
+    ) -> Result<Dispatch, GpuError> {
+        let rows = linear.weight.rows as u64;
+        let (name, threads) = match self.layout().reduce.weight_layout() {
+            WeightLayout::Rows => ("matmul", rows.div_ceil(MATMUL_COLUMNS)),
+            WeightLayout::Columns => {
+                let tiles = rows.div_ceil(MATMUL_COLUMNS_COLUMNS * LANES);
+                ("matmul_columns", tiles * LANES)
+            }
+        };
+        self.dispatch(
+            name,
+            (linear.weight.weight_type, NO_CACHE),
+            &linear.constants(),
+            &[
+                run.as_entire_binding(),
+                linear.weight.main(),
+                linear.weight.scales(),
+                linear.vector(linear.bias),
+                linear.x.as_entire_binding(),
+                linear.out.as_entire_binding(),
+            ],
+            Grid::ByRows {
+                rows: ROWS_A_THREAD,
+                threads,
+                threads_per_group: THREADS,
+            },
+        )
+    }
+
+    /// Rotates queries and keys, and stores keys and values.
+    pub(super) fn rotate_and_cache(
+        &self,
+        run: &wgpu::Buffer,
+        heads: Heads,
+        rotations: &wgpu::Buffer,
+        qkv: &wgpu::Buffer,
+        cache: &Cache,
+    ) -> Result<Dispatch, GpuError> {
+        let mut constants = heads.constants();
+        constants.push(("HALVES", (heads.pairing == RopePairing::Halves).into()));
+        self.dispatch(
+            "rotate_and_cache",
+            (WeightType::F32, cache.kv),
+            &constants,
+            &[
+                run.as_entire_binding(),
+                rotations.as_entire_binding(),
+                qkv.as_entire_binding(),
+                cache.keys.as_entire_binding(),
+                cache.values.as_entire_binding(),
+            ],
+            Grid::ByRows {
+                rows: 1,
+                threads: (heads.heads + 2 * heads.kv_heads) as u64,
+                threads_per_group: THREADS,
+            },
+        )
+    }
+
+    /// Attention over the cache.
+    pub(super) fn attend(
+        &self,
+        run: &wgpu::Buffer,
+        heads: Heads,
+        rows: Rows,
+        qkv: &wgpu::Buffer,
+        cache: &Cache,
+        out: &wgpu::Buffer,
+    ) -> Result<Dispatch, GpuError> {
+        let mut constants = heads.constants();
+        if let Some(window) = heads.window {
+            constants.push(("WINDOW", window as f64));
+        }
+        let (name, rows_a_thread) = match (rows, self.layout().reduce.weight_layout()) {
+            (Rows::Many, WeightLayout::Columns) => ("attend_rows", ROWS_A_THREAD),
+            _ => ("attend", 1),
+        };
+        self.dispatch(
+            name,
+            (WeightType::F32, cache.kv),
+            &constants,
+            &[
+                run.as_entire_binding(),
+                qkv.as_entire_binding(),
+                cache.keys.as_entire_binding(),
+                cache.values.as_entire_binding(),
+                out.as_entire_binding(),
+            ],
+            Grid::ByRows {
+                rows: rows_a_thread,
+                threads: (heads.heads * heads.head_dim.div_ceil(ATTEND_VALUES)) as u64,
+                threads_per_group: THREADS,
+            },
+        )
+    }
+
+    /// The choice of the next token.
+    pub(super) fn select(
+        &self,
+        run: &wgpu::Buffer,
+        vocab_size: usize,
+        logits: &wgpu::Buffer,
+        tokens: &wgpu::Buffer,
+    ) -> Result<Dispatch, GpuError> {
+        self.dispatch(
+            "select",
+            (WeightType::F32, NO_CACHE),
+            &[("VOCAB", vocab_size as f64)],
+            &[
+                run.as_entire_binding(),
+                logits.as_entire_binding(),
+                tokens.as_entire_binding(),
+            ],
+            Grid::Fixed(1),
+        )
+    }
+}
