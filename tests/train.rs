@@ -2,15 +2,22 @@
 #![cfg(feature = "train")]
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use burn::Tensor;
+use semcot::evaluation::Item;
+use semcot::evaluation::run::evaluate;
 use semcot::formats::source::FileSource;
 use semcot::model::KvType;
 use semcot::model::run::{GeneratorInput, Request};
 use semcot::model::step::EMBEDDING_GIVEN;
+use semcot::problems::{Family, Problem, Settings as ProblemSettings, Split, generate};
+use semcot::reasoning::folder::Folder;
+use semcot::reasoning::loading::load_on_cpu;
+use semcot::reasoning::{AskOptions, Mode};
 use semcot::reference::{ExecutorOptions, PairExecutor};
 use semcot::train::checkpoint;
 use semcot::train::config::Config;
@@ -237,4 +244,25 @@ fn an_exported_pair_computes_what_training_did() {
         .hidden(target.embed(&ids), &packing, Reach::Causal);
     let found = pair.target().logits(&ids, &[]).expect("the target runs");
     close("logits", &found, &values(target.logits(hidden)));
+
+    let problems: Vec<Problem> =
+        generate(Family::Coin, Split::Heldout, 1, &ProblemSettings::default())
+            .expect("the defaults are right")
+            .take(100)
+            .collect();
+    let scored = run.score(&problems).expect("trained");
+    let manifest = Folder::open(&out).expect("a model folder").manifest;
+    let files = (open("target.gguf"), open("generator.gguf"));
+    let mut pair = pollster::block_on(load_on_cpu(&manifest, &files.0, &files.1, options))
+        .expect("the pair loads");
+    let items: Vec<Item> = problems.into_iter().map(Item::from).collect();
+    let options = AskOptions::new(Mode::Implicit);
+    let mut exact = 0;
+    let asked = evaluate(&mut pair, &items, &[Mode::Implicit], &options, |asked| {
+        exact += u64::from(asked.answer.text == asked.truth);
+        ControlFlow::Continue(())
+    });
+    pollster::block_on(asked).expect("every question is answered");
+    assert!(exact > 0, "a pair that answers nothing shows nothing");
+    assert_eq!(scored.strict, exact);
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 
 use crate::evaluation::run::{Score, evaluate};
 use crate::evaluation::{Item, read_items};
+use crate::formats::manifest::{self, Manifest};
 use crate::model::run::Execute;
 use crate::problems::{self, Split, generate};
 use crate::reasoning::{AskOptions, Mode, Pair};
@@ -58,6 +59,9 @@ pub struct Arguments {
     /// Write the scores to this file as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Put the accuracies into the folder's semcot.json, where the page shows them. For a family as it is by default.
+    #[arg(long, requires = "family", conflicts_with_all = ["max_value", "min_steps", "max_steps"])]
+    record: bool,
     /// Print every wrong answer.
     #[arg(long)]
     show_wrong: bool,
@@ -151,6 +155,9 @@ where
             score.ms.median,
         );
     }
+    if let (true, Some(family)) = (arguments.record, arguments.family) {
+        record(&arguments.model, family.into(), &scores)?;
+    }
     if let Some(path) = &arguments.json {
         let written = Written {
             command: std::env::args().skip(1).collect(),
@@ -160,5 +167,28 @@ where
         std::fs::write(path, serde_json::to_vec_pretty(&written)?)
             .map_err(|error| format!("{}: {error}", path.display()))?;
     }
+    Ok(())
+}
+
+/// Writes the accuracies of a family into the manifest of a model folder.
+fn record(
+    folder: &Path,
+    family: problems::Family,
+    scores: &BTreeMap<Mode, Score>,
+) -> Result<(), CommandError> {
+    let path = folder.join(manifest::FILE_NAME);
+    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let bytes = std::fs::read(&path).map_err(|error| named(&error))?;
+    let mut manifest = Manifest::parse(&bytes)?;
+    for (mode, score) in scores {
+        manifest.record(manifest::Accuracy {
+            family: family.name().to_owned(),
+            mode: mode.name().to_owned(),
+            n: u32::try_from(score.accuracy.n)?,
+            strict: score.accuracy.strict,
+            more: serde_json::Map::new(),
+        });
+    }
+    std::fs::write(&path, manifest.to_json()).map_err(|error| named(&error))?;
     Ok(())
 }

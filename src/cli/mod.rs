@@ -9,6 +9,8 @@ mod export;
 mod logits;
 mod pair;
 #[cfg(feature = "train")]
+mod score;
+#[cfg(feature = "train")]
 mod train;
 
 use clap::{Parser, Subcommand};
@@ -32,6 +34,8 @@ enum Command {
     Train(train::Train),
     #[cfg(feature = "train")]
     Export(export::Export),
+    #[cfg(feature = "train")]
+    Score(score::Score),
 }
 
 /// What a subcommand can end with besides success: a message for the person at the terminal.
@@ -49,5 +53,7 @@ pub fn run() -> Result<(), CommandError> {
         Command::Train(train) => train::run(&train),
         #[cfg(feature = "train")]
         Command::Export(export) => export::run(&export),
+        #[cfg(feature = "train")]
+        Command::Score(score) => score::run(&score),
     }
 }

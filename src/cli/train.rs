@@ -36,13 +36,25 @@ enum Stage {
     Generator,
 }
 
+/// What to compute on.
 #[derive(Clone, Copy, ValueEnum)]
-enum BackendName {
+pub enum BackendName {
     /// The CPU.
     Flex,
     /// A GPU.
     #[cfg(feature = "train-wgpu")]
     Wgpu,
+}
+
+impl BackendName {
+    /// The backend of that name.
+    pub fn backend(self) -> Backend {
+        match self {
+            BackendName::Flex => Backend::Flex,
+            #[cfg(feature = "train-wgpu")]
+            BackendName::Wgpu => Backend::Wgpu,
+        }
+    }
 }
 
 /// Runs the command.
@@ -57,12 +69,7 @@ pub fn run(arguments: &Train) -> Result<(), CommandError> {
     } else {
         Begin::Anew
     };
-    let backend = match arguments.backend {
-        BackendName::Flex => Backend::Flex,
-        #[cfg(feature = "train-wgpu")]
-        BackendName::Wgpu => Backend::Wgpu,
-    };
-    let run = Run::new(config, folder, begin, backend);
+    let run = Run::new(config, folder, begin, arguments.backend.backend());
     run.keep_configuration(&arguments.config)?;
     match arguments.stage {
         Stage::Tokenizer => println!("{} tokens", run.train_tokenizer()?),

@@ -176,6 +176,15 @@ impl Manifest {
         json + "\n"
     }
 
+    /// Puts in what was measured, in place of an earlier figure for the same family and mode.
+    pub fn record(&mut self, measured: Accuracy) {
+        let same = |it: &&mut Accuracy| it.family == measured.family && it.mode == measured.mode;
+        match self.accuracy.iter_mut().find(same) {
+            Some(entry) => *entry = measured,
+            None => self.accuracy.push(measured),
+        }
+    }
+
     fn check(&self) -> Result<(), ManifestError> {
         if self.format != FORMAT {
             return Err(field(

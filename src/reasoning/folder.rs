@@ -6,11 +6,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::formats::manifest::{Manifest, ManifestError, ModelFile, hex};
+use crate::formats::manifest::{FILE_NAME, Manifest, ManifestError, ModelFile, hex};
 use crate::formats::source::{FileSource, SourceError};
-
-/// The manifest's file name.
-pub const MANIFEST_NAME: &str = "semcot.json";
 
 /// An opened model folder.
 pub struct Folder {
@@ -23,7 +20,7 @@ pub struct Folder {
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// The manifest cannot be read.
-    #[error("{path}: {error}. A model folder holds {MANIFEST_NAME} and the files it names")]
+    #[error("{path}: {error}. A model folder holds {FILE_NAME} and the files it names")]
     Read {
         /// The file.
         path: PathBuf,
@@ -49,7 +46,7 @@ impl Folder {
     /// # Errors
     /// When it is missing or wrong; the message names the file and the field.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
-        let manifest_path = path.join(MANIFEST_NAME);
+        let manifest_path = path.join(FILE_NAME);
         let bytes = std::fs::read(&manifest_path).map_err(|error| FolderError::Read {
             path: manifest_path.clone(),
             error,

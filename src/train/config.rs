@@ -158,6 +158,8 @@ pub struct GeneratorSettings {
     pub alignment_batch: usize,
     /// Weight of the loss that asks the first j vectors for the j-th intermediate result; 0 turns it off.
     pub step_supervision: f64,
+    /// Step by which that weight has faded to 0, evenly from the first step; without it the weight stays.
+    pub step_supervision_until: Option<usize>,
 }
 
 /// What is put between question and answer, and what learns.
@@ -180,6 +182,17 @@ pub enum Start {
     Random,
     /// From the trained target, which must have the same sizes.
     Target,
+}
+
+impl GeneratorSettings {
+    /// Weight of the step supervision at a step.
+    pub fn step_supervision_at(&self, step: usize) -> f64 {
+        match self.step_supervision_until {
+            Some(until) if step >= until => 0.0,
+            Some(until) => self.step_supervision * (1.0 - step as f64 / until as f64),
+            None => self.step_supervision,
+        }
+    }
 }
 
 impl Config {

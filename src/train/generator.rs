@@ -145,10 +145,27 @@ impl<'a> GeneratorStage<'a> {
         examples.iter().enumerate().map(ask).collect()
     }
 
+    /// Problems to which the target, given the vectors, writes the answer and nothing else.
+    pub fn count_answered(&self, examples: &[Example]) -> usize {
+        let count_chunk = |chunk: &[Example]| {
+            let questions: Vec<&[u32]> = chunk.iter().map(|e| e.question.as_slice()).collect();
+            let vectors = self
+                .source
+                .vectors(&questions, self.settings.implicit_tokens);
+            let asked = self.answers(chunk);
+            let logits = self
+                .target
+                .logits(self.states(&questions, &vectors, &asked));
+            let counts: Vec<usize> = asked.iter().map(|ask| ask.continuation.len()).collect();
+            count_right(best_rows(logits), &labels_of(&asked), &counts)
+        };
+        examples.chunks(VALIDATION_CHUNK).map(count_chunk).sum()
+    }
+
     /// For every problem a drawn number of vectors, fewer than all, and the intermediate result that they stand for.
     fn supervised_steps(&self, examples: &[Example], choices: &mut Random) -> Vec<Asked> {
         let k = self.settings.implicit_tokens;
-        if self.settings.step_supervision == 0.0 || k < 2 {
+        if k < 2 {
             return Vec::new();
         }
         let ask = |(question, example): (usize, &Example)| {
@@ -350,7 +367,10 @@ impl Stage for GeneratorStage<'_> {
             .vectors(&questions, self.settings.implicit_tokens);
         let mut asked = self.answers(&examples);
         let answers = asked.len();
-        asked.extend(self.supervised_steps(&examples, &mut choices));
+        let step_weight = self.settings.step_supervision_at(step) as f32;
+        if step_weight > 0.0 {
+            asked.extend(self.supervised_steps(&examples, &mut choices));
+        }
         let (answers, steps) = asked.split_at(answers);
 
         let logits = self
@@ -368,9 +388,8 @@ impl Stage for GeneratorStage<'_> {
         let mut total = loss_of(answers, 0, answer_share);
         let mut parts = vec![("loss_answer", scalar(&total) / answer_share.max(1e-9))];
         if !steps.is_empty() {
-            let weight = self.settings.step_supervision as f32;
-            let loss = loss_of(steps, labels_of(answers).len(), weight);
-            parts.push(("loss_steps", scalar(&loss) / weight));
+            let loss = loss_of(steps, labels_of(answers).len(), step_weight);
+            parts.push(("loss_steps", scalar(&loss) / step_weight));
             total = total.add(loss);
         }
         if let Some(loss) = self.alignment(&examples, &vectors) {
@@ -384,20 +403,7 @@ impl Stage for GeneratorStage<'_> {
         let mut figures = Map::new();
         let mut score = 0.0;
         for (family, examples) in &self.validation {
-            let mut right = 0;
-            for chunk in examples.chunks(VALIDATION_CHUNK) {
-                let questions: Vec<&[u32]> = chunk.iter().map(|e| e.question.as_slice()).collect();
-                let vectors = self
-                    .source
-                    .vectors(&questions, self.settings.implicit_tokens);
-                let asked = self.answers(chunk);
-                let logits = self
-                    .target
-                    .logits(self.states(&questions, &vectors, &asked));
-                let counts: Vec<usize> = asked.iter().map(|ask| ask.continuation.len()).collect();
-                right += count_right(best_rows(logits), &labels_of(&asked), &counts);
-            }
-            let accuracy = right as f64 / examples.len() as f64;
+            let accuracy = self.count_answered(examples) as f64 / examples.len() as f64;
             figures.insert(family.name().into(), json!(accuracy));
             score += accuracy;
         }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::checkpoint;
 use super::config::Config;
 use super::error::TrainError;
-use super::examples::{Purpose, Stream};
+use super::examples::{Example, Purpose, Stream};
 use super::generator::GeneratorStage;
 use super::kernels::Kernels;
 use super::llama::Llama;
@@ -17,6 +17,8 @@ use super::sentence_transformer::{SentenceStage, SentenceTransformer};
 use super::target::{TargetStage, untrained_target};
 use super::trainer::{Begin, StageFiles, Training, train};
 use super::vocabulary::Vocabulary;
+use crate::evaluation::Tally;
+use crate::problems::Problem;
 
 /// Folder names of the stages.
 pub const TARGET: &str = "target";
@@ -235,6 +237,24 @@ impl Run {
         let mut stage = GeneratorStage::new(&self.config, vocabulary, target, None, &self.device)?;
         checkpoint::load(&path, stage.parameters(), None, &self.device)?;
         Ok(stage)
+    }
+}
+
+impl Run {
+    /// To how many of these problems the run's generator, or its control, has the target write the answer, the end token
+    /// and nothing else: on the training backend, the only one that knows the controls.
+    pub fn score(&self, problems: &[Problem]) -> Result<Tally, TrainError> {
+        let vocabulary = self.vocabulary()?;
+        let examples: Vec<Example> = (problems.iter())
+            .map(|problem| Example::of(problem, &vocabulary))
+            .collect();
+        let right = self.generator(&vocabulary)?.count_answered(&examples) as u64;
+        // Nothing is written but the answer, so both rules judge the same text.
+        Ok(Tally {
+            n: problems.len() as u64,
+            strict: right,
+            official: right,
+        })
     }
 }
 
