@@ -164,12 +164,12 @@ fn every_value_type_is_read_as_it_was_written() {
         writer.metadata.set(&format!("key.{index}"), value);
     }
     for &weight_type in WeightType::ALL {
-        let values: Vec<f32> = (0..96).map(|it| it as f32 / 7.0).collect();
+        let values: Vec<f32> = (0..3 * 256).map(|it| it as f32 / 7.0).collect();
         writer.tensors.push(Tensor::quantized(
             weight_type.name(),
             &values,
             3,
-            32,
+            256,
             weight_type,
         ));
     }

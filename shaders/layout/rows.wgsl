@@ -10,6 +10,14 @@ fn first_word(row: u32, words: u32) -> u32 {
 
 fn weight_scale(row: u32, block: u32, blocks: u32) -> f32 {
   let index = row * blocks + block;
-  let pair = unpack2x16float(weight_scales[index / 2u]);
-  return select(pair.x, pair.y, index % 2u == 1u);
+  return half_value((weight_scales[index / 2u] >> (index % 2u * 16u)) & 0xffffu);
+}
+
+// An f16. Not by unpack2x16float, which may take subnormals for zero: blocks of small values have
+// subnormal scales.
+fn half_value(bits: u32) -> f32 {
+  let magnitude = bits & 0x7fffu;
+  let normal = bitcast<f32>((magnitude << 13u) + 0x38000000u);
+  let value = select(normal, f32(magnitude) * 0x1p-24f, magnitude < 0x400u);
+  return select(value, -value, bits >= 0x8000u);
 }

@@ -10,10 +10,10 @@ struct Block {
 fn weight_block(row: u32, block: u32) -> Block {
   return Block(
     first_word(row, WIDTH_QUADS) + block * BLOCK_QUADS * WORD_STRIDE,
-    weight_scale(row, block, WIDTH_QUADS / BLOCK_QUADS),
+    weight_scale(row, block, WIDTH_QUADS / BLOCK_QUADS) * BYTE_ONE,
   );
 }
 
 fn weight_quad(block: Block, quad: u32) -> vec4f {
-  return block.scale * vec4f(unpack4xI8(weight[block.start + quad * WORD_STRIDE]));
+  return block.scale * bytes_at_top(weight[block.start + quad * WORD_STRIDE]);
 }

@@ -184,8 +184,9 @@ impl Weight {
                 self.write_columns(gpu, 0, first_row, rows, &words);
                 let halves: Vec<u16> = bytemuck::pod_collect_to_vec(&planes.scales);
                 let blocks = self.cols / self.weight_type.block_len();
+                let row_scales = blocks * self.weight_type.block_scales();
                 if !halves.is_empty() {
-                    let scales: Vec<u32> = halves[..rows * blocks]
+                    let scales: Vec<u32> = halves[..rows * row_scales]
                         .iter()
                         .map(|&it| half::f16::from_bits(it).to_f32().to_bits())
                         .collect();

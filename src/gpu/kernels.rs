@@ -96,7 +96,8 @@ pub enum BindingKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PartKind {
     Run,
-    /// Weights in the layout that goes with the reduction: the type's part and the layout's.
+    /// Weights in the layout that goes with the reduction: the type's part, the layout's, and the
+    /// unpacking of bytes that most types use.
     Weights,
     /// Four columns at once.
     Four,
@@ -264,6 +265,7 @@ fn part_sources(kind: PartKind, parts: Parts) -> Result<Vec<&'static str>, GpuEr
         PartKind::Weights => vec![
             part("weights", &parts.weights.name().to_lowercase())?,
             part("layout", layout.name())?,
+            body!("bytes"),
         ],
         PartKind::Reduce => vec![part("reduce", parts.reduce.name())?],
         PartKind::Kv => vec![part("kv", &format!("{:?}", parts.kv).to_lowercase())?],
@@ -275,7 +277,18 @@ fn part(folder: &'static str, name: &str) -> Result<&'static str, GpuError> {
     Ok(match (folder, name) {
         ("weights", "f32") => body!("weights/f32"),
         ("weights", "f16") => body!("weights/f16"),
+        ("weights", "bf16") => body!("weights/bf16"),
         ("weights", "q8_0") => body!("weights/q8_0"),
+        ("weights", "q4_0") => body!("weights/q4_0"),
+        ("weights", "q4_1") => body!("weights/q4_1"),
+        ("weights", "q5_0") => body!("weights/q5_0"),
+        ("weights", "q5_1") => body!("weights/q5_1"),
+        ("weights", "q2_k") => body!("weights/q2_k"),
+        ("weights", "q3_k") => body!("weights/q3_k"),
+        ("weights", "q4_k") => body!("weights/q4_k"),
+        ("weights", "q5_k") => body!("weights/q5_k"),
+        ("weights", "q6_k") => body!("weights/q6_k"),
+        ("weights", "iq4_nl") => body!("weights/iq4_nl"),
         ("layout", "rows") => body!("layout/rows"),
         ("layout", "columns") => body!("layout/columns"),
         ("reduce", "serial") => body!("reduce/serial"),

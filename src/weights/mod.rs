@@ -4,12 +4,24 @@
 //!
 //! **Layout on the GPU.** Blocks in a file are packed without regard to alignment (a Q8_0 block
 //! has 34 bytes). On the GPU a weight is an array of `u32` words in two planes, one after the
-//! other in one buffer: the *main plane* (values or quants of all rows) and the *scale plane*
-//! (scales of all rows, two f16 a word; empty for F32 and F16). Rows follow each other without
-//! gaps in each plane. See [`WeightType::repack`].
+//! other in one buffer: the *main plane* (values, or all of a block that is no f16; whole words a
+//! block) and the *scale plane* (the f16 of all blocks, two a word; empty for F32, F16 and BF16).
+//! Rows follow each other without gaps in each plane. See [`WeightType::repack`].
 
+mod bf16;
 mod f16;
 mod f32;
+mod iq4_nl;
+mod k_quants;
+mod q2_k;
+mod q3_k;
+mod q4_0;
+mod q4_1;
+mod q4_k;
+mod q5_0;
+mod q5_1;
+mod q5_k;
+mod q6_k;
 mod q8_0;
 
 use crate::formats::gguf::TensorInfo;
@@ -41,6 +53,7 @@ struct Format {
 macro_rules! weight_types {
     ($($variant:ident => $format:path, $doc:literal;)*) => {
         /// A type of weights that this project computes with.
+        #[allow(non_camel_case_types)]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum WeightType {
             $(#[doc = $doc] $variant,)*
@@ -62,7 +75,18 @@ macro_rules! weight_types {
 weight_types! {
     F32 => f32::FORMAT, "32-bit floats.";
     F16 => f16::FORMAT, "16-bit floats.";
+    BF16 => bf16::FORMAT, "16-bit floats with the exponent of 32-bit ones.";
     Q8_0 => q8_0::FORMAT, "Blocks of 32 signed 8-bit quants with one f16 scale.";
+    Q4_0 => q4_0::FORMAT, "Blocks of 32 4-bit quants with one f16 scale.";
+    Q4_1 => q4_1::FORMAT, "Blocks of 32 4-bit quants with f16 scale and minimum.";
+    Q5_0 => q5_0::FORMAT, "Blocks of 32 5-bit quants with one f16 scale.";
+    Q5_1 => q5_1::FORMAT, "Blocks of 32 5-bit quants with f16 scale and minimum.";
+    Q2_K => q2_k::FORMAT, "Blocks of 256 2-bit quants, 16 parts with 4-bit scale and minimum.";
+    Q3_K => q3_k::FORMAT, "Blocks of 256 3-bit quants, 16 parts with 6-bit scale.";
+    Q4_K => q4_k::FORMAT, "Blocks of 256 4-bit quants, 8 parts with 6-bit scale and minimum.";
+    Q5_K => q5_k::FORMAT, "Blocks of 256 5-bit quants, 8 parts with 6-bit scale and minimum.";
+    Q6_K => q6_k::FORMAT, "Blocks of 256 6-bit quants, 16 parts with 8-bit scale.";
+    IQ4_NL => iq4_nl::FORMAT, "Blocks of 32 4-bit indices of levels with one f16 scale.";
 }
 
 /// A weight in its layout for the GPU, or the part of it that a run of rows makes.
@@ -142,6 +166,11 @@ impl WeightType {
     /// Bytes of a block in a file.
     pub fn block_bytes(self) -> usize {
         self.format().block_bytes
+    }
+
+    /// f16 of a block in the scale plane.
+    pub fn block_scales(self) -> usize {
+        self.format().scale_bytes / 2
     }
 
     /// Bytes of a row of `cols` values in a file.
@@ -249,62 +278,28 @@ fn words(bytes: usize) -> usize {
     bytes.next_multiple_of(4)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::formats::gguf::TensorType;
-
-    #[test]
-    fn every_type_agrees_with_ggmls_table() {
-        for weight_type in WeightType::ALL {
-            let ggml = TensorType::from_id(weight_type.ggml_id()).expect("ggml has the type");
-            assert_eq!(weight_type.name(), ggml.name);
-            assert_eq!(weight_type.block_len() as u64, ggml.block_len);
-            assert_eq!(weight_type.block_bytes() as u64, ggml.block_bytes);
-            let format = weight_type.format();
-            assert_eq!(format.main_bytes + format.scale_bytes, format.block_bytes);
-        }
-    }
-
-    #[test]
-    fn planes_of_chunks_laid_side_by_side_are_the_planes_of_the_whole() {
-        let (rows, cols) = (7, 96);
-        let values: Vec<f32> = (0..rows * cols).map(|i| (i as f32 * 0.37).sin()).collect();
-        for &weight_type in WeightType::ALL {
-            let raw = weight_type.quantize(&values, cols);
-            let whole = weight_type.repack(&raw);
-            let size = weight_type.plane_bytes(rows, cols);
-            assert_eq!(whole.main.len() as u64, size.main);
-            assert_eq!(whole.scales.len() as u64, size.scales);
-
-            let mut pieced = Planes::default();
-            let chunk_bytes = weight_type.row_bytes(cols) * CHUNK_ROWS_MULTIPLE;
-            for (index, chunk) in raw.chunks(chunk_bytes).enumerate() {
-                let start = weight_type.plane_bytes(index * CHUNK_ROWS_MULTIPLE, cols);
-                assert_eq!(pieced.main.len() as u64, start.main);
-                assert_eq!(pieced.scales.len() as u64, start.scales);
-                let planes = weight_type.repack(chunk);
-                pieced.main.extend(planes.main);
-                pieced.scales.extend(planes.scales);
-            }
-            assert_eq!(pieced, whole, "{}", weight_type.name());
-        }
-    }
-
-    #[test]
-    fn quantizing_what_was_dequantized_changes_nothing() {
-        let values: Vec<f32> = (0..512).map(|i| (i as f32 * 1.7).cos() * 3.0).collect();
-        for &weight_type in WeightType::ALL {
-            let once = weight_type.dequantize(&weight_type.quantize(&values, 64));
-            let twice = weight_type.dequantize(&weight_type.quantize(&once, 64));
-            for (a, b) in once.iter().zip(&twice) {
-                // The scale is found anew from the largest value, which f16 rounded.
-                assert!(
-                    (a - b).abs() <= 1e-3 * a.abs(),
-                    "{}: {a} {b}",
-                    weight_type.name()
-                );
-            }
-        }
-    }
+/// The f16 at a byte of a block.
+fn half(block: &[u8], at: usize) -> f32 {
+    half::f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
 }
+
+/// Stores a value as f16.
+fn put_half(value: f32, out: &mut Vec<u8>) {
+    out.extend(half::f16::from_f32(value).to_le_bytes());
+}
+
+/// The value that is largest without its sign, with its sign; the first of equals.
+fn largest_by_magnitude(values: &[f32]) -> f32 {
+    let larger = |most: f32, &x: &f32| if x.abs() > most.abs() { x } else { most };
+    values.iter().fold(0.0, larger)
+}
+
+/// Smallest and largest value.
+fn range(values: &[f32]) -> (f32, f32) {
+    let widen = |(min, max): (f32, f32), &x: &f32| (min.min(x), max.max(x));
+    let none = (std::primitive::f32::MAX, std::primitive::f32::MIN);
+    values.iter().fold(none, widen)
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,7 @@
 //! the GPU the quants (four a word, the earliest in the low byte) are the main plane, the scales
 //! (two a word) the scale plane.
 
-use half::f16;
-
-use super::Format;
+use super::{Format, half, put_half};
 
 const BLOCK_LEN: usize = 32;
 const SCALE_BYTES: usize = 2;
@@ -23,15 +21,11 @@ pub(super) const FORMAT: Format = Format {
         main.extend(quants);
         scales.extend(scale);
     },
-    is_finite: |block| scale(block).is_finite(),
+    is_finite: |block| half(block, 0).is_finite(),
 };
 
-fn scale(block: &[u8]) -> f16 {
-    f16::from_le_bytes([block[0], block[1]])
-}
-
 fn dequantize(block: &[u8], out: &mut [f32]) {
-    let d = scale(block).to_f32();
+    let d = half(block, 0);
     for (value, &quant) in out.iter_mut().zip(&block[SCALE_BYTES..]) {
         *value = d * f32::from(quant as i8);
     }
@@ -43,6 +37,6 @@ fn quantize(values: &[f32], out: &mut Vec<u8>) {
     let largest = values.iter().fold(0f32, |max, x| max.max(x.abs()));
     let d = largest / 127.0;
     let inverse = if d == 0.0 { 0.0 } else { 1.0 / d };
-    out.extend(f16::from_f32(d).to_le_bytes());
+    put_half(d, out);
     out.extend(values.iter().map(|x| (x * inverse).round() as i8 as u8));
 }
