@@ -169,6 +169,17 @@ impl Heads {
     }
 }
 
+/// RMS norms of the heads before rotation.
+#[derive(Clone, Copy)]
+pub(super) struct RotateNorms<'a> {
+    /// Of query heads `[head_dim]`.
+    pub(super) query: &'a Weight,
+    /// Of key heads `[head_dim]`.
+    pub(super) key: &'a Weight,
+    /// Added to the mean square.
+    pub(super) eps: f32,
+}
+
 /// Keys and values of a layer, `[context, kv_heads, head_dim]`.
 pub(super) struct Cache {
     pub(super) keys: wgpu::Buffer,
@@ -336,7 +347,7 @@ impl Gpu {
         )
     }
 
-    /// Rotates queries and keys, and stores keys and values.
+    /// Norms the heads of queries and keys, rotates them, and stores keys and values.
     pub(super) fn rotate_and_cache(
         &self,
         run: &wgpu::Buffer,
@@ -344,9 +355,19 @@ impl Gpu {
         rotations: &wgpu::Buffer,
         qkv: &wgpu::Buffer,
         cache: &Cache,
+        norms: Option<RotateNorms<'_>>,
     ) -> Result<Dispatch, GpuError> {
         let mut constants = heads.constants();
         constants.push(("HALVES", (heads.pairing == RopePairing::Halves).into()));
+        constants.push(("NORM", norms.is_some().into()));
+        if let Some(norms) = norms {
+            constants.push(("EPS", f64::from(norms.eps)));
+        }
+        // Where there are none, something that nothing reads.
+        let vector = |of: fn(RotateNorms<'_>) -> &Weight| match norms {
+            Some(norms) => of(norms).main(),
+            None => rotations.as_entire_binding(),
+        };
         self.dispatch(
             "rotate_and_cache",
             (WeightType::F32, cache.kv),
@@ -357,6 +378,8 @@ impl Gpu {
                 qkv.as_entire_binding(),
                 cache.keys.as_entire_binding(),
                 cache.values.as_entire_binding(),
+                vector(|it| it.query),
+                vector(|it| it.key),
             ],
             Grid::ByRows {
                 rows: 1,

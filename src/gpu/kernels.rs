@@ -205,7 +205,7 @@ pub const KERNELS: &[Kernel] = &[
     Kernel {
         name: "rotate_and_cache",
         entry_point: "rotate_and_cache",
-        bindings: &[R, R, W, W, W],
+        bindings: &[R, R, W, W, W, R, R],
         body: body!("rotate_and_cache"),
         parts: &[PartKind::Run, PartKind::Kv],
         layout: None,

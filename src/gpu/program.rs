@@ -4,7 +4,7 @@
 
 use super::activations::Activations;
 use super::buffers::Weight;
-use super::dispatch::{Dispatch, Linear, Rows};
+use super::dispatch::{Dispatch, Linear, RotateNorms, Rows};
 use super::{Gpu, GpuError};
 use crate::model::LlamaConfig;
 use crate::model::step::{Output, Slot, Step, WeightId};
@@ -149,12 +149,17 @@ impl Compiler<'_> {
                 };
                 self.linear(run, linear, rows)
             }
-            Step::RotateAndCache { layer } => gpu.rotate_and_cache(
+            Step::RotateAndCache { layer, norms } => gpu.rotate_and_cache(
                 run,
                 self.config.into(),
                 &activations.rotations,
                 &activations.qkv,
                 &activations.cache[layer as usize],
+                norms.map(|it| RotateNorms {
+                    query: &self.weights[it.query.0],
+                    key: &self.weights[it.key.0],
+                    eps: self.config.rms_norm_eps,
+                }),
             ),
             Step::Attend { layer } => gpu.attend(
                 run,

@@ -11,18 +11,72 @@ const MAX_HEADS: u32 = 1024;
 const MAX_HEAD_DIM: u32 = 1024;
 const MAX_CONTEXT: u32 = 1 << 24;
 
+/// An architecture: what its files name it, and how it differs from Llama's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Architecture {
+    /// Llama, and Mistral as llama.cpp writes it.
+    Llama,
+    /// Mistral under its own name: Llama with a sliding window.
+    Mistral,
+    /// Biases on queries, keys and values.
+    Qwen2,
+    /// Norms on the heads of queries and keys.
+    Qwen3,
+}
+
+impl Architecture {
+    /// Every architecture.
+    pub const ALL: [Self; 4] = [Self::Llama, Self::Mistral, Self::Qwen2, Self::Qwen3];
+
+    /// Its name in `general.architecture`, and the prefix of its metadata.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Llama => "llama",
+            Self::Mistral => "mistral",
+            Self::Qwen2 => "qwen2",
+            Self::Qwen3 => "qwen3",
+        }
+    }
+
+    /// The architecture of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.name() == name)
+    }
+
+    /// How its files store queries and keys.
+    pub fn rope_pairing(self) -> RopePairing {
+        match self {
+            Self::Llama | Self::Mistral => RopePairing::Neighbours,
+            Self::Qwen2 | Self::Qwen3 => RopePairing::Halves,
+        }
+    }
+
+    /// Whether a file without biases on queries, keys and values is incomplete. Others may have
+    /// them too.
+    pub(super) fn needs_query_key_value_bias(self) -> bool {
+        self == Self::Qwen2
+    }
+
+    /// Whether a file without norms on the heads of queries and keys is incomplete.
+    pub(super) fn needs_head_norms(self) -> bool {
+        self == Self::Qwen3
+    }
+}
+
 /// Which two values of a head are rotated together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RopePairing {
-    /// Values 2i and 2i + 1: architecture `llama`, whose files store queries and keys so.
+    /// Values 2i and 2i + 1: `llama` and `mistral`, whose files store queries and keys so.
     Neighbours,
-    /// Values i and i + head_dim / 2: architectures `qwen2` and `qwen3`.
+    /// Values i and i + head_dim / 2: `qwen2` and `qwen3`.
     Halves,
 }
 
 /// Shape and constants of a Llama-shaped model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LlamaConfig {
+    /// What the file calls its architecture.
+    pub architecture: Architecture,
     /// Rows of the embedding table.
     pub vocab_size: usize,
     /// Width of the residual stream, a multiple of 4.
@@ -72,12 +126,11 @@ impl LlamaConfig {
     /// Reads and checks the configuration. The vocabulary's size is that of the embedding table.
     pub fn from_header(header: &Header) -> Result<Self, ModelFault> {
         let metadata = &header.metadata;
-        let architecture = metadata.required_str("general.architecture")?;
-        if architecture != "llama" {
-            return Err(ModelFault::Architecture {
-                found: architecture.chars().take(40).collect(),
-            });
-        }
+        let name = metadata.required_str("general.architecture")?;
+        let architecture =
+            Architecture::from_name(name).ok_or_else(|| ModelFault::Architecture {
+                found: name.chars().take(40).collect(),
+            })?;
         let keys = Keys {
             metadata,
             architecture,
@@ -97,6 +150,7 @@ impl LlamaConfig {
             MAX_HEAD_DIM,
         )?;
         let config = Self {
+            architecture,
             vocab_size: vocab_size(header)?,
             hidden_size,
             intermediate_size: keys.in_range("feed_forward_length", None, 4, MAX_WIDTH)?,
@@ -107,8 +161,8 @@ impl LlamaConfig {
             context_length: keys.in_range("context_length", None, 1, MAX_CONTEXT)?,
             rms_norm_eps: keys.positive("attention.layer_norm_rms_epsilon", None)?,
             rope_theta: keys.positive("rope.freq_base", Some(10000.0))?,
-            rope_scale: keys.rope_scale()?,
-            rope_pairing: RopePairing::Neighbours,
+            rope_scale: keys.rope_scale(header)?,
+            rope_pairing: architecture.rope_pairing(),
             sliding_window: keys.sliding_window()?,
             tied_embeddings: header.tensor("output.weight").is_none(),
         };
@@ -126,6 +180,13 @@ impl LlamaConfig {
             if !width.is_multiple_of(4) {
                 return Err(keys.fault(key, width, "a multiple of 4"));
             }
+        }
+        if self.rope_pairing == RopePairing::Halves && !self.head_dim.is_multiple_of(8) {
+            return Err(keys.fault(
+                "attention.key_length",
+                self.head_dim,
+                "a multiple of 8, whose halves the GPU reads four values at a time",
+            ));
         }
         if !self.num_heads.is_multiple_of(self.num_kv_heads) {
             return Err(keys.fault(
@@ -147,6 +208,11 @@ impl LlamaConfig {
         let experts = keys.in_range("expert_count", Some(0), 0, u32::MAX)?;
         if experts != 0 {
             return Err(keys.fault("expert_count", experts, "0 (mixtures are not supported)"));
+        }
+        let name = "rope.scaling.attn_factor";
+        let factor = keys.positive(name, Some(1.0))?;
+        if factor != 1.0 {
+            return Err(keys.fault(name, factor, "1 (scaled attention is not supported)"));
         }
         Ok(())
     }
@@ -171,12 +237,12 @@ fn vocab_size(header: &Header) -> Result<usize, ModelFault> {
 /// Metadata under the architecture's prefix.
 struct Keys<'a> {
     metadata: &'a Metadata,
-    architecture: &'a str,
+    architecture: Architecture,
 }
 
 impl Keys<'_> {
     fn key(&self, name: &str) -> String {
-        format!("{}.{name}", self.architecture)
+        format!("{}.{name}", self.architecture.name())
     }
 
     fn fault(
@@ -220,14 +286,22 @@ impl Keys<'_> {
         Ok(found)
     }
 
-    fn rope_scale(&self) -> Result<f32, ModelFault> {
+    /// Linear scaling. Llama 3's scaling is in the divisors of `rope_freqs.weight`, so that its
+    /// name is accepted where they are there.
+    fn rope_scale(&self, header: &Header) -> Result<f32, ModelFault> {
         let name = "rope.scaling.type";
+        let factors = header.tensor("rope_freqs.weight");
         match self.metadata.str(&self.key(name))? {
-            None | Some("none") => Ok(1.0),
+            // How old files named linear scaling.
+            None => self.positive("rope.scale_linear", Some(1.0)),
+            Some("none") => Ok(1.0),
             Some("linear") => self.positive("rope.scaling.factor", None),
+            Some("llama3") if factors.is_some() => Ok(1.0),
             Some(other) => {
                 let found: String = other.chars().take(40).collect();
-                Err(self.fault(name, found, "\"none\" or \"linear\""))
+                let expected =
+                    "\"none\", \"linear\", or \"llama3\" with a tensor rope_freqs.weight";
+                Err(self.fault(name, found, expected))
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What can be wrong with a model file whose container is sound.
 
+use super::Architecture;
 use crate::formats::gguf::GgufError;
 use crate::formats::source::SourceError;
 use crate::weights::UnsupportedWeightType;
@@ -29,7 +30,10 @@ pub enum ModelFault {
     #[error(transparent)]
     Gguf(#[from] GgufError),
     /// An architecture that this project does not compute.
-    #[error("general.architecture is {found:?}, which is not supported (llama is)")]
+    #[error(
+        "general.architecture is {found:?}, which is not supported ({} are)",
+        Architecture::ALL.map(Architecture::name).join(", ")
+    )]
     Architecture {
         /// The name found.
         found: String,
@@ -49,6 +53,15 @@ pub enum ModelFault {
     MissingTensor {
         /// Its name.
         tensor: String,
+    },
+    /// A tensor that belongs to the forward pass of some model, but not to that of this one: the
+    /// answers would be wrong without a word.
+    #[error("tensor {tensor} is not supported in architecture {architecture}")]
+    UnsupportedTensor {
+        /// Its name.
+        tensor: String,
+        /// The architecture.
+        architecture: &'static str,
     },
     /// A tensor of another shape than the settings say.
     #[error("tensor {tensor} has dimensions {found:?}, the settings ask for {expected:?}")]
@@ -102,6 +115,7 @@ impl ModelFault {
             Self::Architecture { .. } => "model_architecture",
             Self::Config { .. } => "model_config",
             Self::MissingTensor { .. } => "model_missing_tensor",
+            Self::UnsupportedTensor { .. } => "model_unsupported_tensor",
             Self::Shape { .. } => "model_shape",
             Self::WeightType(error) => error.code(),
             Self::TypeAtPlace { .. } => "model_type_at_place",

@@ -1,9 +1,9 @@
-//! The forward pass of a Llama, from top to bottom: the model, not the machine. What
+//! The forward pass of a Llama and its relatives, from top to bottom: the model, not the machine. What
 //! a step means is in [`super::step`], who executes it in `gpu` and `reference`.
 
 use super::LlamaConfig;
 use super::step::{Output, Slot, Step, WeightId};
-use super::weights::{LayerWeights, QueryKeyValue, Weights};
+use super::weights::{LayerWeights, LinearMap, QueryKeyValue, Weights};
 
 /// How far a pass goes and what it ends with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,11 +49,12 @@ pub fn forward(config: &LlamaConfig, weights: &Weights, options: ForwardOptions)
     steps
 }
 
-/// `x += W_o attention(rotate(W_qkv norm(x)))`
+/// `x += W_o attention(rotate(norm(W_qkv norm(x) + b_qkv))) + b_o`; the inner norm, of each head of
+/// queries and keys, and the biases where the architecture has them.
 fn attention(steps: &mut Vec<Step>, config: &LlamaConfig, index: u32, layer: &LayerWeights) {
     match layer.query_key_value {
-        QueryKeyValue::Stacked(weight) => {
-            steps.push(to_qkv(layer.attention_norm, weight, 0));
+        QueryKeyValue::Stacked(map) => {
+            steps.push(to_qkv(layer.attention_norm, map, 0));
         }
         QueryKeyValue::Separate { query, key, value } => {
             let keys = config.query_width();
@@ -63,25 +64,28 @@ fn attention(steps: &mut Vec<Step>, config: &LlamaConfig, index: u32, layer: &La
             steps.push(to_qkv(layer.attention_norm, value, values));
         }
     }
-    steps.push(Step::RotateAndCache { layer: index });
+    steps.push(Step::RotateAndCache {
+        layer: index,
+        norms: layer.head_norms,
+    });
     steps.push(Step::Attend { layer: index });
     steps.push(Step::Linear {
         x: Slot::Attention,
         norm: None,
-        weight: layer.attention_output,
-        bias: None,
+        weight: layer.attention_output.weight,
+        bias: layer.attention_output.bias,
         out: Slot::Residual,
         output: Output::Add,
         last_row_only: false,
     });
 }
 
-fn to_qkv(norm: WeightId, weight: WeightId, first: usize) -> Step {
+fn to_qkv(norm: WeightId, map: LinearMap, first: usize) -> Step {
     Step::Linear {
         x: Slot::Residual,
         norm: Some(norm),
-        weight,
-        bias: None,
+        weight: map.weight,
+        bias: map.bias,
         out: Slot::Qkv,
         output: Output::Store {
             first: first as u32,

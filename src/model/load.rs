@@ -83,7 +83,7 @@ fn parts_in_file_order(list: &[Weight]) -> Vec<Part<'_>> {
                 tensor,
                 first_row,
             });
-            first_row += info.rows() as usize;
+            first_row += weight.rows_of(info);
         }
     }
     parts.sort_by_key(|it| it.weight.parts[it.tensor].offset);
@@ -102,7 +102,7 @@ impl Part<'_> {
         let row_bytes = weight_type.row_bytes(self.weight.cols);
         let fitting_rows = chunk_bytes / row_bytes / CHUNK_ROWS_MULTIPLE * CHUNK_ROWS_MULTIPLE;
         let chunk_rows = fitting_rows.max(CHUNK_ROWS_MULTIPLE);
-        let rows = tensor.rows() as usize;
+        let rows = self.weight.rows_of(tensor);
         for row in (0..rows).step_by(chunk_rows) {
             let count = chunk_rows.min(rows - row);
             let offset = tensor.offset + row as u64 * row_bytes as u64;

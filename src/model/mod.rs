@@ -15,7 +15,7 @@ pub mod step;
 mod vocabulary;
 mod weights;
 
-pub use config::{LlamaConfig, RopePairing};
+pub use config::{Architecture, LlamaConfig, RopePairing};
 pub use error::{ModelError, ModelFault};
 pub use kv_cache::KvType;
 pub use llama::{ForwardOptions, Head, forward};
@@ -24,7 +24,7 @@ pub use request::{RequestError, check_ids, check_pair};
 pub use rope::{rope_frequencies, rope_table};
 pub use state::RunState;
 pub use vocabulary::set_vocabulary;
-pub use weights::{LayerWeights, QueryKeyValue, Weight, Weights};
+pub use weights::{HeadNorms, LayerWeights, LinearMap, QueryKeyValue, Weight, Weights};
 
 use crate::formats::gguf::{Header, Metadata, read_header};
 use crate::formats::manifest::ImplicitFrom;

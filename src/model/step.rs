@@ -5,6 +5,8 @@
 //! A step works on all rows of the present run: `n` rows in prefill, one row in decode.
 //! Shapes are row-major, `[rows, width]`.
 
+use super::HeadNorms;
+
 /// An activation buffer of a model. All are f32, `[max_rows, width]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Slot {
@@ -85,11 +87,14 @@ pub enum Step {
         /// Output, width `intermediate_size`.
         out: Slot,
     },
-    /// Rotates queries (in place) and keys of [`Slot::Qkv`] and stores keys and values in the
-    /// layer's cache at the rows' positions.
+    /// Norms the heads of queries and keys of [`Slot::Qkv`] where there are norms for them, rotates
+    /// them (queries in place), and stores keys and values in the layer's cache at the rows'
+    /// positions.
     RotateAndCache {
         /// Layer whose cache is written.
         layer: u32,
+        /// RMS norms of each head of queries and of keys before rotation.
+        norms: Option<HeadNorms>,
     },
     /// Causal grouped-query attention of the queries in [`Slot::Qkv`] over the layer's cache up
     /// to each row's own position, into [`Slot::Attention`].

@@ -1,10 +1,21 @@
 //! Which weights a model has: one list, and the place of each in the model. A weight is a matrix
 //! `[rows, cols]` (a vector has one row) stacked from one or more tensors of a file.
 
+use std::collections::BTreeSet;
+
 use super::step::WeightId;
-use super::{LlamaConfig, ModelFault};
+use super::{Architecture, LlamaConfig, ModelFault};
 use crate::formats::gguf::{Header, TensorInfo};
 use crate::weights::WeightType;
+
+/// Tensors outside the layers that some models compute with and that are not read here.
+const UNSUPPORTED: [&str; 5] = [
+    "output.bias",
+    "output_norm.bias",
+    "position_embd.weight",
+    "rope_factors_long.weight",
+    "rope_factors_short.weight",
+];
 
 /// A weight and where it lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +58,10 @@ pub struct LayerWeights {
     pub attention_norm: WeightId,
     /// Queries, keys and values.
     pub query_key_value: QueryKeyValue,
+    /// Norms on the heads of queries and keys.
+    pub head_norms: Option<HeadNorms>,
     /// `[hidden_size, num_heads * head_dim]`.
-    pub attention_output: WeightId,
+    pub attention_output: LinearMap,
     /// Norm before the feed-forward part `[hidden_size]`.
     pub feed_forward_norm: WeightId,
     /// `[2 * intermediate_size, hidden_size]`: the rows of the gate, then those of up.
@@ -57,29 +70,55 @@ pub struct LayerWeights {
     pub down: WeightId,
 }
 
+/// A linear map that may have a bias.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinearMap {
+    /// `[out, in]`.
+    pub weight: WeightId,
+    /// `[out]`.
+    pub bias: Option<WeightId>,
+}
+
+/// RMS norms of each head before rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadNorms {
+    /// Of every query head `[head_dim]`.
+    pub query: WeightId,
+    /// Of every key head `[head_dim]`.
+    pub key: WeightId,
+}
+
 /// The projections to queries, keys and values: one weight where their types agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueryKeyValue {
     /// `[(num_heads + 2 num_kv_heads) * head_dim, hidden_size]`: queries, then keys, then values.
-    Stacked(WeightId),
+    Stacked(LinearMap),
     /// Types differ.
     Separate {
         /// `[num_heads * head_dim, hidden_size]`.
-        query: WeightId,
+        query: LinearMap,
         /// `[num_kv_heads * head_dim, hidden_size]`.
-        key: WeightId,
+        key: LinearMap,
         /// `[num_kv_heads * head_dim, hidden_size]`.
-        value: WeightId,
+        value: LinearMap,
     },
 }
 
-/// A linear map with bias.
+/// From a generator's hidden states to a target's embeddings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Projection {
     /// `[target hidden_size, hidden_size]`.
     pub weight: WeightId,
     /// `[target hidden_size]`.
     pub bias: WeightId,
+}
+
+impl Weight {
+    /// How many of its rows a tensor of its makes. A vector of several tensors is a column: its
+    /// rows are values.
+    pub(super) fn rows_of(&self, part: &TensorInfo) -> usize {
+        (part.rows() * part.cols()) as usize / self.cols
+    }
 }
 
 impl Weights {
@@ -110,10 +149,12 @@ impl Weights {
             None => None,
         };
         let projection = list.projection(hidden)?;
+        let layers = layers?;
+        list.check_all_used(config.architecture)?;
         Ok(Self {
             list: list.weights,
             embedding,
-            layers: layers?,
+            layers,
             output_norm,
             output,
             rope_factors,
@@ -134,8 +175,14 @@ impl List<'_> {
         let (hidden, wide) = (config.hidden_size, config.intermediate_size);
         Ok(LayerWeights {
             attention_norm: self.vector(&name("attn_norm"), hidden)?,
-            query_key_value: self.query_key_value(&name, config)?,
-            attention_output: self.matrix(&name("attn_output"), hidden, config.query_width())?,
+            query_key_value: self.query_key_value(layer, config)?,
+            head_norms: self.head_norms(&name, config)?,
+            attention_output: LinearMap {
+                weight: self.matrix(&name("attn_output"), hidden, config.query_width())?,
+                bias: self
+                    .bias(layer, "attn_output", hidden, false)?
+                    .map(|bias| self.add(bias)),
+            },
             feed_forward_norm: self.vector(&name("ffn_norm"), hidden)?,
             gate_up: self.gate_up(&name, config)?,
             down: self.matrix(&name("ffn_down"), hidden, wide)?,
@@ -162,22 +209,94 @@ impl List<'_> {
 
     fn query_key_value(
         &mut self,
-        name: &impl Fn(&str) -> String,
+        layer: usize,
         config: &LlamaConfig,
     ) -> Result<QueryKeyValue, ModelFault> {
-        let hidden = config.hidden_size;
-        let query = self.found(&name("attn_q"), config.query_width(), hidden)?;
-        let key = self.found(&name("attn_k"), config.kv_width(), hidden)?;
-        let value = self.found(&name("attn_v"), config.kv_width(), hidden)?;
-        if query.weight_type == key.weight_type && key.weight_type == value.weight_type {
-            let weight = self.add(stacked([query, key, value]));
-            return Ok(QueryKeyValue::Stacked(weight));
+        let widths = [
+            ("attn_q", config.query_width()),
+            ("attn_k", config.kv_width()),
+            ("attn_v", config.kv_width()),
+        ];
+        let first_bias = self.header.tensor(&bias_name(layer, "attn_q"));
+        // All three or none.
+        let biased = config.architecture.needs_query_key_value_bias() || first_bias.is_some();
+        let mut maps = Vec::with_capacity(widths.len());
+        for (part, width) in widths {
+            let name = format!("blk.{layer}.{part}.weight");
+            let weight = self.found(&name, width, config.hidden_size)?;
+            maps.push((weight, self.bias(layer, part, width, biased)?));
         }
+        let [query, key, value] = <[_; 3]>::try_from(maps).expect("there are three");
+        if query.0.weight_type == key.0.weight_type && key.0.weight_type == value.0.weight_type {
+            let bias = match (query.1, key.1, value.1) {
+                (Some(query), Some(key), Some(value)) => {
+                    Some(self.add(stacked([query, key, value].map(column))))
+                }
+                _ => None,
+            };
+            return Ok(QueryKeyValue::Stacked(LinearMap {
+                weight: self.add(stacked([query.0, key.0, value.0])),
+                bias,
+            }));
+        }
+        let mut add = |(weight, bias): (Weight, Option<Weight>)| LinearMap {
+            weight: self.add(weight),
+            bias: bias.map(|it| self.add(it)),
+        };
         Ok(QueryKeyValue::Separate {
-            query: self.add(query),
-            key: self.add(key),
-            value: self.add(value),
+            query: add(query),
+            key: add(key),
+            value: add(value),
         })
+    }
+
+    fn head_norms(
+        &mut self,
+        name: &impl Fn(&str) -> String,
+        config: &LlamaConfig,
+    ) -> Result<Option<HeadNorms>, ModelFault> {
+        let [query, key] = [name("attn_q_norm"), name("attn_k_norm")];
+        if !config.architecture.needs_head_norms() && self.header.tensor(&query).is_none() {
+            return Ok(None);
+        }
+        Ok(Some(HeadNorms {
+            query: self.vector(&query, config.head_dim)?,
+            key: self.vector(&key, config.head_dim)?,
+        }))
+    }
+
+    /// A bias, which must be there where it is `required`.
+    fn bias(
+        &self,
+        layer: usize,
+        part: &str,
+        len: usize,
+        required: bool,
+    ) -> Result<Option<Weight>, ModelFault> {
+        let name = bias_name(layer, part);
+        if !required && self.header.tensor(&name).is_none() {
+            return Ok(None);
+        }
+        self.found_vector(&name, len).map(Some)
+    }
+
+    /// Tensors of layers that nothing reads would be missed in the answers.
+    fn check_all_used(&self, architecture: Architecture) -> Result<(), ModelFault> {
+        let parts = self.weights.iter().flat_map(|it| &it.parts);
+        let used: BTreeSet<&str> = parts.map(|it| it.name.as_str()).collect();
+        let unread = self.header.tensors.iter().find(|it| {
+            let name = it.name.as_str();
+            // Old files hold tables of angles, which are made here.
+            let counts = name.starts_with("blk.") && !name.ends_with(".attn_rot_embd.weight");
+            (counts || UNSUPPORTED.contains(&name)) && !used.contains(name)
+        });
+        match unread {
+            None => Ok(()),
+            Some(tensor) => Err(ModelFault::UnsupportedTensor {
+                tensor: tensor.name.clone(),
+                architecture: architecture.name(),
+            }),
+        }
     }
 
     fn projection(&mut self, hidden_size: usize) -> Result<Option<Projection>, ModelFault> {
@@ -204,6 +323,11 @@ impl List<'_> {
     }
 
     fn vector(&mut self, name: &str, len: usize) -> Result<WeightId, ModelFault> {
+        let weight = self.found_vector(name, len)?;
+        Ok(self.add(weight))
+    }
+
+    fn found_vector(&self, name: &str, len: usize) -> Result<Weight, ModelFault> {
         let weight = self.checked(name, vec![len as u64])?;
         if weight.weight_type != WeightType::F32 {
             return Err(ModelFault::TypeAtPlace {
@@ -212,7 +336,7 @@ impl List<'_> {
                 expected: "F32",
             });
         }
-        Ok(self.add(weight))
+        Ok(weight)
     }
 
     fn found(&self, name: &str, rows: usize, cols: usize) -> Result<Weight, ModelFault> {
@@ -239,6 +363,19 @@ impl List<'_> {
             cols: tensor.cols() as usize,
             parts: vec![tensor.clone()],
         })
+    }
+}
+
+fn bias_name(layer: usize, part: &str) -> String {
+    format!("blk.{layer}.{part}.bias")
+}
+
+/// A vector with its values as rows, so that vectors can be stacked.
+fn column(vector: Weight) -> Weight {
+    Weight {
+        rows: vector.cols,
+        cols: 1,
+        ..vector
     }
 }
 

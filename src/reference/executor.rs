@@ -1,12 +1,12 @@
 //! Runs lists of steps on the CPU: one loaded model with its cache.
 
-use super::{Attend, Linear, Rotate};
+use super::{Attend, Linear, Rotate, RotateNorms};
 use super::{attend, embed, matmul, matvec, rms_norm, rotate_and_cache, select};
 use crate::formats::source::ByteSource;
 use crate::model::step::{Output, Slot, Step, WeightId};
 use crate::model::{
-    ForwardOptions, Head, KvType, Model, ModelError, RequestError, RunState, check_ids, forward,
-    read_weights, rope_frequencies, rope_table,
+    ForwardOptions, Head, HeadNorms, KvType, Model, ModelError, RequestError, RunState, check_ids,
+    forward, read_weights, rope_frequencies, rope_table,
 };
 
 /// Bytes of weights read at a time.
@@ -335,7 +335,7 @@ impl Executor {
                 gated: true,
                 last_row_only: false,
             }),
-            Step::RotateAndCache { layer } => self.rotate_and_cache(layer),
+            Step::RotateAndCache { layer, norms } => self.rotate_and_cache(layer, norms),
             Step::Attend { layer } => self.attend(layer),
         }
     }
@@ -376,7 +376,7 @@ impl Executor {
         *self.slots.of(step.out) = y;
     }
 
-    fn rotate_and_cache(&mut self, layer: u32) {
+    fn rotate_and_cache(&mut self, layer: u32, norms: Option<HeadNorms>) {
         let config = &self.model.config;
         let rotate = Rotate {
             heads: config.num_heads,
@@ -385,6 +385,11 @@ impl Executor {
             pairing: config.rope_pairing,
             kv_type: self.kv_type,
         };
+        let norms = norms.map(|it| RotateNorms {
+            query: &self.weights[it.query.0],
+            key: &self.weights[it.key.0],
+            eps: config.rms_norm_eps,
+        });
         let cache = &mut self.caches[layer as usize];
         rotate_and_cache(
             &self.run,
@@ -393,6 +398,7 @@ impl Executor {
             &mut self.slots.qkv,
             &mut cache.keys,
             &mut cache.values,
+            norms.as_ref(),
         );
     }
 

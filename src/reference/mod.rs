@@ -23,5 +23,5 @@ pub use matmul::matmul;
 pub use matvec::matvec;
 pub use pair::PairExecutor;
 pub use rms_norm::rms_norm;
-pub use rotate_and_cache::{Rotate, rotate_and_cache};
+pub use rotate_and_cache::{Rotate, RotateNorms, rotate_and_cache};
 pub use select::select;

@@ -1,5 +1,6 @@
 //! Twin of `shaders/rotate_and_cache.wgsl`.
 
+use super::rms_norm::scale;
 use crate::model::{KvType, RopePairing, RunState};
 
 /// Constants of the kernel.
@@ -17,8 +18,20 @@ pub struct Rotate {
     pub kv_type: KvType,
 }
 
+/// RMS norms of the heads before rotation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RotateNorms<'a> {
+    /// Of query heads `[head_dim]`.
+    pub query: &'a [f32],
+    /// Of key heads `[head_dim]`.
+    pub key: &'a [f32],
+    /// Added to the mean square.
+    pub eps: f32,
+}
+
 /// Rotary position embedding of queries (in place) and keys, and keys and values into the cache:
-/// a pair (a, b) becomes (a cos - b sin, b cos + a sin).
+/// a pair (a, b) becomes (a cos - b sin, b cos + a sin). With `norms`, each head of queries and
+/// keys is normed first.
 ///
 /// `rotations` `[context, head_dim / 2]` of (cos, sin), `qkv`
 /// `[rows, (heads + 2 kv_heads) * head_dim]`, `keys` and `values` `[context, kv_heads, head_dim]`.
@@ -29,6 +42,7 @@ pub fn rotate_and_cache(
     qkv: &mut [f32],
     keys: &mut [f32],
     values: &mut [f32],
+    norms: Option<&RotateNorms>,
 ) {
     let pairs = rotate.head_dim / 2;
     let query_width = rotate.heads * rotate.head_dim;
@@ -43,11 +57,13 @@ pub fn rotate_and_cache(
             .enumerate()
         {
             if index < rotate.heads {
+                norm(head, norms.map(|it| (it.query, it.eps)));
                 turn(head, turns, rotate.pairing);
                 continue;
             }
             // The key in `qkv` stays as it is; only the cache gets the rotated one.
             let mut key = head.to_vec();
+            norm(&mut key, norms.map(|it| (it.key, it.eps)));
             turn(&mut key, turns, rotate.pairing);
             let first = position * kv_width + (index - rotate.heads) * rotate.head_dim;
             store(&key, &mut keys[first..], rotate.kv_type);
@@ -57,6 +73,16 @@ pub fn rotate_and_cache(
             &mut values[position * kv_width..],
             rotate.kv_type,
         );
+    }
+}
+
+fn norm(head: &mut [f32], weight_and_eps: Option<(&[f32], f32)>) {
+    let Some((weight, eps)) = weight_and_eps else {
+        return;
+    };
+    let scale = scale(head, eps);
+    for (value, &weight) in head.iter_mut().zip(weight) {
+        *value = (f64::from(weight) * f64::from(*value) * scale) as f32;
     }
 }
 
