@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use semcot::formats::gguf::{Header, Metadata};
-use semcot::tokenizer::{Tokenizer, Vocabulary};
+use semcot::formats::gguf::Header;
+use semcot::model::read_vocabulary;
+use semcot::tokenizer::Tokenizer;
 use serde_json::Value;
 
 fn fixtures() -> PathBuf {
@@ -13,7 +14,7 @@ fn fixtures() -> PathBuf {
     )
 }
 
-/// The tokenizer files whose kind is read here: all but SentencePiece.
+/// The tokenizer files.
 fn kinds() -> Vec<Value> {
     let folder = fixtures().join("tokenizers");
     let Ok(files) = std::fs::read_dir(&folder) else {
@@ -24,7 +25,7 @@ fn kinds() -> Vec<Value> {
         serde_json::from_str(&std::fs::read_to_string(path).expect("readable")).expect("JSON")
     };
     let files = files.map(|file| read(&file.expect("listed").path()));
-    let kinds: Vec<Value> = files.filter(|kind| kind["kind"] != "spm").collect();
+    let kinds: Vec<Value> = files.collect();
     assert!(
         !kinds.is_empty(),
         "no kind to check in {}",
@@ -33,35 +34,12 @@ fn kinds() -> Vec<Value> {
     kinds
 }
 
-fn vocabulary(metadata: &Metadata) -> Vocabulary {
-    let text = |key: &str| {
-        metadata
-            .str(key)
-            .expect("a text")
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let strings = |key: &str| metadata.required_strings(key).expect("texts").to_vec();
-    Vocabulary {
-        model: text("tokenizer.ggml.model"),
-        pre: text("tokenizer.ggml.pre"),
-        tokens: strings("tokenizer.ggml.tokens"),
-        token_types: metadata
-            .integers("tokenizer.ggml.token_type")
-            .expect("numbers")
-            .unwrap_or_default()
-            .to_vec(),
-        merges: strings("tokenizer.ggml.merges"),
-        eos_id: metadata.u32("tokenizer.ggml.eos_token_id").expect("an id"),
-        bos_id: metadata.u32("tokenizer.ggml.bos_token_id").expect("an id"),
-        add_bos: false,
-    }
-}
-
 fn from_gguf(kind: &Value) -> Tokenizer {
     let path = fixtures().join(kind["gguf"].as_str().expect("a path"));
+    // Only the tokenizer is read: the weights may be of any type.
     let header = Header::parse(&std::fs::read(path).expect("readable")).expect("a GGUF file");
-    Tokenizer::from_vocabulary(vocabulary(&header.metadata)).expect("a tokenizer")
+    let tables = read_vocabulary(&header.metadata, None).expect("a vocabulary");
+    Tokenizer::from_vocabulary(tables).expect("a tokenizer")
 }
 
 fn from_json(kind: &Value) -> Tokenizer {
@@ -134,15 +112,58 @@ fn streamed_text_is_each_prefix_without_its_unfinished_character() {
             for (id, prefix) in ids(&case["ids"]).into_iter().zip(prefixes) {
                 text.push_str(&stream.push(id));
                 let prefix = prefix.as_str().expect("a text");
-                assert_eq!(
-                    text,
-                    prefix.trim_end_matches('\u{fffd}'),
-                    "{}",
-                    kind["kind"]
-                );
+                // Where bytes are incomplete, reference decoders disagree on how much of what came
+                // before they spoil; a stream has given it out and holds the rest back.
+                let complete = prefix.trim_end_matches('\u{fffd}');
+                match complete.len() == prefix.len() {
+                    true => assert_eq!(text, prefix, "{}", kind["kind"]),
+                    false => assert!(text.starts_with(complete), "{text:?} {prefix:?}"),
+                }
+                assert!(!text.contains('\u{fffd}'), "{text:?}");
             }
             text.push_str(&stream.finish());
             assert_eq!(text, tokenizer.decode(&ids(&case["ids"])));
         }
+    }
+}
+
+#[test]
+fn text_comes_back_from_its_ids() {
+    let mut checked = 0;
+    for kind in kinds() {
+        let tokenizer = from_gguf(&kind);
+        let is_sentencepiece = kind["kind"] == "spm";
+        for case in kind["strings"].as_array().expect("strings") {
+            let text = case["text"].as_str().expect("a text");
+            let decoded = tokenizer.decode(&tokenizer.encode_text(text));
+            // The sign for a space is a space to SentencePiece.
+            let expected = match is_sentencepiece {
+                true => text.replace('\u{2581}', " "),
+                false => text.to_owned(),
+            };
+            assert_eq!(decoded, expected, "{}", kind["kind"]);
+            checked += 1;
+        }
+    }
+    println!("{checked} texts came back");
+}
+
+#[test]
+fn sequences_begin_and_end_as_the_metadata_says() {
+    for kind in kinds() {
+        let path = fixtures().join(kind["gguf"].as_str().expect("a path"));
+        let header = Header::parse(&std::fs::read(path).expect("readable")).expect("a GGUF file");
+        let tables = read_vocabulary(&header.metadata, None).expect("a vocabulary");
+        let (begin, end) = (tables.bos_id.expect("one"), tables.eos_id.expect("one"));
+        let sequence = |add_bos, add_eos| {
+            let mut tables = tables.clone();
+            (tables.add_bos, tables.add_eos) = (add_bos, add_eos);
+            let tokenizer = Tokenizer::from_vocabulary(tables).expect("a tokenizer");
+            tokenizer.as_sequence(&[5, 6])
+        };
+        assert_eq!(sequence(true, true), [begin, 5, 6, end]);
+        assert_eq!(sequence(false, false), [5, 6]);
+        let stated = header.metadata.bool("tokenizer.ggml.add_bos_token");
+        assert_eq!(Some(tables.add_bos), stated.expect("a truth"));
     }
 }

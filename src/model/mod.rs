@@ -23,7 +23,7 @@ pub use load::{Chunk, read_weights};
 pub use request::{RequestError, check_ids, check_pair};
 pub use rope::{rope_frequencies, rope_table};
 pub use state::RunState;
-pub use vocabulary::set_vocabulary;
+pub use vocabulary::{read_vocabulary, set_vocabulary};
 pub use weights::{HeadNorms, LayerWeights, LinearMap, QueryKeyValue, Weight, Weights};
 
 use crate::formats::gguf::{Header, Metadata, read_header};

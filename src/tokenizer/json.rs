@@ -1,8 +1,10 @@
-//! Hugging Face `tokenizer.json` files with byte-level BPE, read into and written from a [`Vocabulary`].
+//! Hugging Face `tokenizer.json` files with byte-level BPE or SentencePiece-BPE, read into and written from a
+//! [`Vocabulary`].
 
 use serde_json::{Value, json};
 
 use super::TokenizerError;
+use super::sentencepiece::{SPACE, byte_of};
 use super::vocabulary::{PreTokenizer, TokenType, Vocabulary};
 
 /// Reads the tables, and whether text is composed (Unicode NFC) before it is split. Errors name the field that is
@@ -16,27 +18,19 @@ pub fn read(json: &[u8]) -> Result<(Vocabulary, bool), TokenizerError> {
             model["type"]
         )));
     }
-    if model["byte_fallback"] == json!(true) {
-        return Err(wrong(
-            "model.byte_fallback is true: only byte-level BPE is supported".to_owned(),
-        ));
-    }
-    let composes = read_normalizer(&file["normalizer"])?;
-    let pre_tokenizer = read_pre_tokenizer(&file["pre_tokenizer"])?;
-    let whole_words = &model["ignore_merges"];
-    if (*whole_words == json!(true)) != pre_tokenizer.takes_whole_words() {
-        let name = pre_tokenizer.name();
-        return Err(wrong(format!(
-            "model.ignore_merges is {whole_words}, which does not go with {name}"
-        )));
-    }
-
+    let rules = Rules::read(&file)?;
     let vocab = model["vocab"]
         .as_object()
         .ok_or_else(|| wrong("model.vocab is missing".to_owned()))?;
     let mut entries: Vec<(usize, &str, TokenType)> = Vec::with_capacity(vocab.len());
     for (token, id) in vocab {
-        entries.push((read_id(id, token)?, token, TokenType::Normal));
+        let is_byte = rules.pre_tokenizer.is_none() && byte_of(token).is_some();
+        let token_type = if is_byte {
+            TokenType::Byte
+        } else {
+            TokenType::Normal
+        };
+        entries.push((read_id(id, token)?, token, token_type));
     }
     for added in file["added_tokens"].as_array().into_iter().flatten() {
         let token = added["content"]
@@ -79,17 +73,83 @@ pub fn read(json: &[u8]) -> Result<(Vocabulary, bool), TokenizerError> {
             _ => Err(wrong(format!("merge {number} is {merge}, not two tokens"))),
         }
     });
+    let unknown = model["unk_token"].as_str();
+    let unknown_id = unknown.and_then(|it| tokens.iter().position(|token| token == it));
     let vocabulary = Vocabulary {
-        model: "gpt2".to_owned(),
-        pre: pre_tokenizer.name().to_owned(),
+        model: rules.pre_tokenizer.map_or("llama", |_| "gpt2").to_owned(),
+        pre: rules
+            .pre_tokenizer
+            .map_or("default", PreTokenizer::name)
+            .to_owned(),
         tokens,
         token_types,
         merges: merges.collect::<Result<_, _>>()?,
-        eos_id: None,
-        bos_id: None,
-        add_bos: false,
+        unknown_id: unknown_id.map(|id| id as u32),
+        add_space_prefix: rules.add_space_prefix,
+        ..Vocabulary::default()
     };
-    Ok((vocabulary, composes))
+    Ok((vocabulary, rules.composes))
+}
+
+/// What is done to text before merging.
+struct Rules {
+    /// How byte-level BPE splits it; `None`: SentencePiece.
+    pre_tokenizer: Option<PreTokenizer>,
+    composes: bool,
+    add_space_prefix: bool,
+}
+
+impl Rules {
+    fn read(file: &Value) -> Result<Self, TokenizerError> {
+        let (model, normalizer) = (&file["model"], &file["normalizer"]);
+        if model["byte_fallback"] == json!(true) {
+            return Self::read_sentencepiece(normalizer, &file["pre_tokenizer"]);
+        }
+        let pre_tokenizer = read_pre_tokenizer(&file["pre_tokenizer"])?;
+        let whole_words = &model["ignore_merges"];
+        if (*whole_words == json!(true)) != pre_tokenizer.takes_whole_words() {
+            let name = pre_tokenizer.name();
+            return Err(wrong(format!(
+                "model.ignore_merges is {whole_words}, which does not go with {name}"
+            )));
+        }
+        Ok(Self {
+            pre_tokenizer: Some(pre_tokenizer),
+            composes: read_normalizer(normalizer)?,
+            add_space_prefix: false,
+        })
+    }
+
+    fn read_sentencepiece(normalizer: &Value, pre: &Value) -> Result<Self, TokenizerError> {
+        if !pre.is_null() {
+            return Err(wrong(format!(
+                "pre_tokenizer is {pre}: with model.byte_fallback only null is supported"
+            )));
+        }
+        let without_prefix = json!([space_normalizers()[1]]);
+        let add_space_prefix = match &normalizer["normalizers"] {
+            it if *it == json!(space_normalizers()) => true,
+            it if *it == without_prefix => false,
+            _ => {
+                return Err(wrong(format!(
+                    "normalizer is {normalizer}: with model.byte_fallback only Prepend and Replace of spaces are supported"
+                )));
+            }
+        };
+        Ok(Self {
+            pre_tokenizer: None,
+            composes: false,
+            add_space_prefix,
+        })
+    }
+}
+
+/// What SentencePiece does to text: a space before it, and U+2581 for spaces.
+fn space_normalizers() -> [Value; 2] {
+    [
+        json!({"type": "Prepend", "prepend": SPACE}),
+        json!({"type": "Replace", "pattern": {"String": " "}, "content": SPACE}),
+    ]
 }
 
 fn wrong(message: String) -> TokenizerError {
@@ -148,36 +208,56 @@ fn read_normalizer(value: &Value) -> Result<bool, TokenizerError> {
     }
 }
 
-/// Writes the tables so that Hugging Face's own libraries read them.
-pub fn write(vocabulary: &Vocabulary, pre_tokenizer: PreTokenizer, composes: bool) -> String {
+/// Writes the tables so that Hugging Face's own libraries read them; without a pre-tokenizer as SentencePiece.
+pub fn write(
+    vocabulary: &Vocabulary,
+    pre_tokenizer: Option<PreTokenizer>,
+    composes: bool,
+) -> String {
     let mut vocab = serde_json::Map::new();
     let mut added = Vec::new();
     for (id, token) in vocabulary.tokens.iter().enumerate() {
         let kind = vocabulary.token_type(id);
         match kind {
-            TokenType::Normal => {
+            TokenType::Normal | TokenType::Byte => {
                 vocab.insert(token.clone(), json!(id));
             }
-            TokenType::Control | TokenType::UserDefined => added.push(json!({
+            TokenType::Control | TokenType::Unknown | TokenType::UserDefined => added.push(json!({
                 "id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
-                "normalized": false, "special": kind == TokenType::Control
+                "normalized": false, "special": kind != TokenType::UserDefined
             })),
             TokenType::Other => {}
         }
     }
     let byte_level = |use_regex: bool| json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex});
-    let pre_tokenizer_json = if pre_tokenizer == PreTokenizer::Gpt2 {
-        byte_level(true)
-    } else {
-        let split = |pattern: &&str| json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false});
-        let splits = pre_tokenizer.patterns().iter().map(split);
-        json!({"type": "Sequence", "pretokenizers": splits.chain([byte_level(false)]).collect::<Vec<_>>()})
+    let pre_tokenizer_json = match pre_tokenizer {
+        None => Value::Null,
+        Some(PreTokenizer::Gpt2) => byte_level(true),
+        Some(pre_tokenizer) => {
+            let split = |pattern: &&str| json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false});
+            let splits = pre_tokenizer.patterns().iter().map(split);
+            json!({"type": "Sequence", "pretokenizers": splits.chain([byte_level(false)]).collect::<Vec<_>>()})
+        }
     };
-    let normalizer = if composes {
-        json!({"type": "NFC"})
-    } else {
-        Value::Null
+    let skipped = usize::from(!vocabulary.add_space_prefix);
+    let normalizer = match pre_tokenizer {
+        None => json!({"type": "Sequence", "normalizers": space_normalizers()[skipped..]}),
+        Some(_) if composes => json!({"type": "NFC"}),
+        Some(_) => Value::Null,
     };
+    let decoder = match pre_tokenizer {
+        Some(_) => byte_level(true),
+        None => json!({"type": "Sequence", "decoders": [
+            {"type": "Replace", "pattern": {"String": SPACE}, "content": " "},
+            {"type": "ByteFallback"},
+            {"type": "Fuse"},
+            {"type": "Strip", "content": " ", "start": 1 - skipped, "stop": 0}
+        ]}),
+    };
+    let is_sentencepiece = pre_tokenizer.is_none();
+    let unknown = vocabulary
+        .unknown_id
+        .map(|id| &vocabulary.tokens[id as usize]);
     let merges: Vec<Vec<&str>> = vocabulary
         .merges
         .iter()
@@ -185,11 +265,11 @@ pub fn write(vocabulary: &Vocabulary, pre_tokenizer: PreTokenizer, composes: boo
         .collect();
     let file = json!({
         "version": "1.0", "truncation": null, "padding": null, "added_tokens": added, "normalizer": normalizer,
-        "pre_tokenizer": pre_tokenizer_json, "post_processor": null, "decoder": byte_level(true),
+        "pre_tokenizer": pre_tokenizer_json, "post_processor": null, "decoder": decoder,
         "model": {
-            "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
-            "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false,
-            "ignore_merges": pre_tokenizer.takes_whole_words(), "vocab": vocab, "merges": merges
+            "type": "BPE", "dropout": null, "unk_token": unknown, "continuing_subword_prefix": null,
+            "end_of_word_suffix": null, "fuse_unk": is_sentencepiece, "byte_fallback": is_sentencepiece,
+            "ignore_merges": pre_tokenizer.is_some_and(PreTokenizer::takes_whole_words), "vocab": vocab, "merges": merges
         }
     });
     format!("{file:#}\n")

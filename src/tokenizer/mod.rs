@@ -1,12 +1,14 @@
-//! Text to token ids and back: byte-level BPE as GGUF files describe it.
+//! Text to token ids and back: byte-level BPE and SentencePiece-BPE as GGUF files describe them.
 //!
 //! The merges are the `tokenizers` crate's; splitting, bytes and special tokens are handled here, for two reasons.
 //! What a person types must never become a control token, while prompts must be able to contain them, and the crate
 //! matches its added tokens in every text. And using only the BPE model leaves the crate's other kinds out of the
-//! wasm. Not here: reading GGUF (`formats`), SentencePiece.
+//! wasm. GGUF files of SentencePiece have scores in place of merges, which the crate does not read: `sentencepiece`
+//! does. Not here: reading GGUF (`formats`).
 
 mod bytes;
 mod json;
+mod sentencepiece;
 mod split;
 mod stream;
 #[cfg(all(test, not(target_arch = "wasm32")))]
@@ -18,7 +20,7 @@ mod vocabulary;
 pub use stream::Stream;
 #[cfg(not(target_arch = "wasm32"))]
 pub use train::train_tokenizer;
-pub use vocabulary::{PreTokenizer, TokenType, Vocabulary};
+pub use vocabulary::{Kind, PreTokenizer, TokenType, Vocabulary};
 
 use std::borrow::Cow;
 
@@ -29,10 +31,12 @@ use tokenizers::{Model as _, NormalizedString};
 #[derive(Debug, thiserror::Error)]
 pub enum TokenizerError {
     /// `tokenizer.ggml.model` names a kind that is not read here.
-    #[error("tokenizer model \"{0}\" is not supported: only \"gpt2\" (byte-level BPE) is")]
+    #[error(
+        "tokenizer.ggml.model is {0:?}, which is not supported: \"gpt2\" (byte-level BPE) and \"llama\" (SentencePiece-BPE) are"
+    )]
     Model(String),
     /// `tokenizer.ggml.pre` names a way of splitting that is not known here.
-    #[error("pre-tokenizer \"{0}\" is not supported: known are {known}", known = PreTokenizer::NAMES.join(", "))]
+    #[error("tokenizer.ggml.pre is {0:?}, which is not supported: known are {known}", known = PreTokenizer::NAMES.join(", "))]
     PreTokenizer(String),
     /// The lists of the vocabulary do not fit together.
     #[error("tokenizer vocabulary: {0}")]
@@ -69,9 +73,7 @@ struct WholeToken {
 /// Text to token ids and back.
 pub struct Tokenizer {
     vocabulary: Vocabulary,
-    pre_tokenizer: PreTokenizer,
-    splitter: split::Splitter,
-    bpe: BPE,
+    merging: Merging,
     /// Longest first, so that of two tokens that begin alike the longer one is found.
     whole_tokens: Vec<WholeToken>,
     /// For each id the bytes that it stands for; empty for control tokens.
@@ -79,6 +81,89 @@ pub struct Tokenizer {
     /// What is done to text before it is split. A pointer, so that a wasm in which nothing reads tokenizer.json
     /// does not carry the Unicode tables.
     normalize: Option<fn(&str) -> String>,
+}
+
+/// How text between special tokens becomes ids.
+enum Merging {
+    /// Pieces in the byte alphabet, each merged.
+    ByteLevel {
+        pre_tokenizer: PreTokenizer,
+        splitter: split::Splitter,
+        bpe: BPE,
+    },
+    /// SentencePiece by scores, from GGUF metadata.
+    Scored(sentencepiece::Scored),
+    /// SentencePiece by merges, from tokenizer.json.
+    Ranked(BPE),
+}
+
+impl Merging {
+    fn new(vocabulary: &Vocabulary, kind: Kind) -> Result<Self, TokenizerError> {
+        let bpe_error = |error: tokenizers::Error| TokenizerError::Bpe(error.to_string());
+        if kind == Kind::SentencePiece && vocabulary.merges.is_empty() {
+            return sentencepiece::Scored::new(vocabulary).map(Self::Scored);
+        }
+        let ids = vocabulary.ids();
+        let merges = vocabulary.merge_pairs(&ids)?;
+        let mut builder = BPE::builder().vocab_and_merges(ids, merges);
+        let Kind::ByteLevel(pre_tokenizer) = kind else {
+            if let Some(id) = vocabulary.unknown_id {
+                builder = builder.unk_token(vocabulary.tokens[id as usize].clone());
+            }
+            let bpe = builder.byte_fallback(true).fuse_unk(true).build();
+            return bpe.map(Self::Ranked).map_err(bpe_error);
+        };
+        let bpe = builder
+            .ignore_merges(pre_tokenizer.takes_whole_words())
+            .build()
+            .map_err(bpe_error)?;
+        Ok(Self::ByteLevel {
+            pre_tokenizer,
+            splitter: split::Splitter::new(pre_tokenizer)?,
+            bpe,
+        })
+    }
+
+    fn encode(&self, text: &str, add_space_prefix: bool, ids: &mut Vec<u32>) {
+        let spaced = || {
+            let prefix = if add_space_prefix { " " } else { "" };
+            format!("{prefix}{text}").replace(' ', &sentencepiece::SPACE.to_string())
+        };
+        let mut merge = |bpe: &BPE, piece: &str| {
+            // Only a model with dropout, or without its unknown token, can fail.
+            let tokens = bpe.tokenize(piece).unwrap_or_default();
+            ids.extend(tokens.iter().map(|token| token.id));
+        };
+        match self {
+            Self::ByteLevel { splitter, bpe, .. } => {
+                for piece in splitter.pieces(text) {
+                    merge(bpe, &bytes::from_bytes(piece.as_bytes()));
+                }
+            }
+            Self::Ranked(bpe) => merge(bpe, &spaced()),
+            Self::Scored(scored) => scored.encode(&spaced(), ids),
+        }
+    }
+
+    fn token_id(&self, token: &str) -> Option<u32> {
+        match self {
+            Self::ByteLevel { bpe, .. } | Self::Ranked(bpe) => bpe.token_to_id(token),
+            Self::Scored(scored) => scored.token_id(token),
+        }
+    }
+}
+
+/// The bytes that a token adds to the text.
+fn bytes_of_token(token: &str, token_type: TokenType, kind: Kind) -> Vec<u8> {
+    match (token_type, kind) {
+        (TokenType::Control | TokenType::Unknown, _) => Vec::new(),
+        (TokenType::UserDefined, _) => token.as_bytes().to_vec(),
+        (TokenType::Byte, Kind::SentencePiece) => {
+            sentencepiece::byte_of(token).map_or_else(Vec::new, |it| vec![it])
+        }
+        (_, Kind::SentencePiece) => token.replace(sentencepiece::SPACE, " ").into_bytes(),
+        (_, Kind::ByteLevel(_)) => bytes::to_bytes(token),
+    }
 }
 
 /// Unicode normalization form C: accents and Hangul composed.
@@ -92,7 +177,7 @@ impl std::fmt::Debug for Tokenizer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Tokenizer")
-            .field("pre_tokenizer", &self.pre_tokenizer)
+            .field("model", &self.vocabulary.model)
             .field("vocab_size", &self.vocab_size())
             .finish_non_exhaustive()
     }
@@ -101,48 +186,34 @@ impl std::fmt::Debug for Tokenizer {
 impl Tokenizer {
     /// A tokenizer from the metadata of a GGUF file.
     pub fn from_vocabulary(vocabulary: Vocabulary) -> Result<Self, TokenizerError> {
-        let pre_tokenizer = vocabulary.check()?;
-        let splitter = split::Splitter::new(pre_tokenizer)?;
-        let ids = vocabulary.ids();
-        let merges = vocabulary.merge_pairs(&ids)?;
-        let bpe = BPE::builder()
-            .vocab_and_merges(ids, merges)
-            .ignore_merges(pre_tokenizer.takes_whole_words())
-            .build()
-            .map_err(|error| TokenizerError::Bpe(error.to_string()))?;
-
+        let kind = vocabulary.check()?;
+        let merging = Merging::new(&vocabulary, kind)?;
         let mut whole_tokens = Vec::new();
         let mut token_bytes = Vec::with_capacity(vocabulary.tokens.len());
         for (id, text) in vocabulary.tokens.iter().enumerate() {
-            let kind = vocabulary.token_type(id);
-            let whole = matches!(kind, TokenType::Control | TokenType::UserDefined);
-            if whole && !text.is_empty() {
-                let control = kind == TokenType::Control;
+            let token_type = vocabulary.token_type(id);
+            let control = matches!(token_type, TokenType::Control | TokenType::Unknown);
+            if (control || token_type == TokenType::UserDefined) && !text.is_empty() {
                 whole_tokens.push(WholeToken {
                     text: text.clone(),
                     id: id as u32,
                     control,
                 });
             }
-            token_bytes.push(match kind {
-                TokenType::Control => Vec::new(),
-                TokenType::UserDefined => text.clone().into_bytes(),
-                _ => bytes::to_bytes(text),
-            });
+            token_bytes.push(bytes_of_token(text, token_type, kind));
         }
         whole_tokens.sort_by(|a, b| b.text.len().cmp(&a.text.len()).then(a.id.cmp(&b.id)));
         Ok(Self {
             vocabulary,
-            pre_tokenizer,
-            splitter,
-            bpe,
+            merging,
             whole_tokens,
             token_bytes,
             normalize: None,
         })
     }
 
-    /// A tokenizer from the bytes of a Hugging Face `tokenizer.json` with byte-level BPE.
+    /// A tokenizer from the bytes of a Hugging Face `tokenizer.json` with byte-level BPE or
+    /// SentencePiece-BPE.
     pub fn from_json(json: &[u8]) -> Result<Self, TokenizerError> {
         let (vocabulary, composes) = json::read(json)?;
         let mut tokenizer = Self::from_vocabulary(vocabulary)?;
@@ -152,11 +223,11 @@ impl Tokenizer {
 
     /// The tokenizer as a Hugging Face `tokenizer.json`.
     pub fn to_json(&self) -> String {
-        json::write(
-            &self.vocabulary,
-            self.pre_tokenizer,
-            self.normalize.is_some(),
-        )
+        let pre_tokenizer = match self.merging {
+            Merging::ByteLevel { pre_tokenizer, .. } => Some(pre_tokenizer),
+            _ => None,
+        };
+        json::write(&self.vocabulary, pre_tokenizer, self.normalize.is_some())
     }
 
     /// The tables, as a GGUF file holds them.
@@ -205,26 +276,50 @@ impl Tokenizer {
         ids
     }
 
+    /// Text between whole tokens: the space that nobody wrote comes before each such text.
     fn encode_plain(&self, text: &str, ids: &mut Vec<u32>) {
+        if text.is_empty() {
+            return;
+        }
         let text = match self.normalize {
             Some(normalize) => Cow::Owned(normalize(text)),
             None => Cow::Borrowed(text),
         };
-        for piece in self.splitter.pieces(&text) {
-            let piece = bytes::from_bytes(piece.as_bytes());
-            // Only a model with dropout or an unknown token can fail, and ours has neither.
-            let tokens = self.bpe.tokenize(&piece).unwrap_or_default();
-            ids.extend(tokens.iter().map(|token| token.id));
-        }
+        self.merging
+            .encode(&text, self.vocabulary.add_space_prefix, ids);
     }
 
-    /// The text of ids, control tokens left out. Bytes that are not UTF-8 become U+FFFD.
+    /// Ids as a sequence of their own: with the begin and the end token where the metadata asks for
+    /// them.
+    pub fn as_sequence(&self, ids: &[u32]) -> Vec<u32> {
+        let (tables, mut sequence) = (&self.vocabulary, Vec::with_capacity(ids.len() + 2));
+        sequence.extend(tables.bos_id.filter(|_| tables.add_bos));
+        sequence.extend(ids);
+        sequence.extend(tables.eos_id.filter(|_| tables.add_eos));
+        sequence
+    }
+
+    /// The token that ends a text, where there is one.
+    pub fn end_token(&self) -> Option<u32> {
+        self.vocabulary.eos_id
+    }
+
+    /// The text of ids, control tokens left out. Bytes that are not UTF-8 become U+FFFD; a space
+    /// that nobody wrote is left out.
     pub fn decode(&self, ids: &[u32]) -> String {
         let bytes: Vec<u8> = ids
             .iter()
             .flat_map(|&id| self.bytes_of(id).iter().copied())
             .collect();
-        String::from_utf8_lossy(&bytes).into_owned()
+        self.text_of(&bytes)
+    }
+
+    fn text_of(&self, bytes: &[u8]) -> String {
+        let without_prefix = match bytes {
+            [b' ', rest @ ..] if self.vocabulary.add_space_prefix => rest,
+            _ => bytes,
+        };
+        String::from_utf8_lossy(without_prefix).into_owned()
     }
 
     /// The text of ids with control tokens written out, as for looking at a whole sequence.
@@ -236,7 +331,7 @@ impl Tokenizer {
                 false => bytes.extend_from_slice(self.bytes_of(id)),
             }
         }
-        String::from_utf8_lossy(&bytes).into_owned()
+        self.text_of(&bytes)
     }
 
     /// The bytes that an id adds to the text: none for control tokens and ids out of range.
@@ -247,7 +342,10 @@ impl Tokenizer {
     /// Whether an id is a control token, which is never part of the text.
     pub fn is_control(&self, id: u32) -> bool {
         (id as usize) < self.vocabulary.tokens.len()
-            && self.vocabulary.token_type(id as usize) == TokenType::Control
+            && matches!(
+                self.vocabulary.token_type(id as usize),
+                TokenType::Control | TokenType::Unknown
+            )
     }
 
     /// The id of a token by its exact text, such as `<answer>`.
@@ -257,7 +355,7 @@ impl Tokenizer {
             .iter()
             .find(|whole| whole.text == token)
             .map(|whole| whole.id);
-        whole.or_else(|| self.bpe.token_to_id(token))
+        whole.or_else(|| self.merging.token_id(token))
     }
 
     /// The number of ids.

@@ -7,6 +7,8 @@ pub struct Stream<'t> {
     tokenizer: &'t Tokenizer,
     /// Bytes that begin a character which is not complete yet: at most three.
     held: Vec<u8>,
+    /// The next text may begin with a space that nobody wrote.
+    drops_space: bool,
 }
 
 impl<'t> Stream<'t> {
@@ -14,13 +16,19 @@ impl<'t> Stream<'t> {
         Self {
             tokenizer,
             held: Vec::new(),
+            drops_space: tokenizer.vocabulary.add_space_prefix,
         }
     }
 
     /// The text that this id completes: empty for control tokens and while a character is incomplete.
     /// Bytes that can never become a character are given out as U+FFFD.
     pub fn push(&mut self, id: u32) -> String {
-        self.held.extend_from_slice(self.tokenizer.bytes_of(id));
+        let mut bytes = self.tokenizer.bytes_of(id);
+        if self.drops_space && !bytes.is_empty() {
+            bytes = bytes.strip_prefix(b" ").unwrap_or(bytes);
+            self.drops_space = false;
+        }
+        self.held.extend_from_slice(bytes);
         let mut text = String::new();
         loop {
             match std::str::from_utf8(&self.held) {

@@ -138,11 +138,55 @@ fn tables_that_do_not_fit_together_are_errors_that_say_so() {
             .expect_err("the tables are damaged")
             .to_string()
     };
-    assert!(error(&|v| v.model = "llama".to_owned()).contains("llama"));
+    assert!(error(&|v| v.model = "t5".to_owned()).contains("t5"));
+    assert!(error(&|v| v.tokens[9] = v.tokens[8].clone()).contains("tokens 8 and 9"));
+    let without_scores = |v: &mut Vocabulary| {
+        v.model = "llama".to_owned();
+        v.merges.clear();
+    };
+    assert!(error(&without_scores).contains("0 scores"));
     assert!(error(&|v| v.pre = "tekken".to_owned()).contains("tekken"));
     assert!(error(&|v| v.token_types.truncate(3)).contains("3 token types"));
     assert!(error(&|v| v.merges.push("oneword".to_owned())).contains("oneword"));
     assert!(error(&|v| v.merges.push("qx such".to_owned())).contains("qx"));
     assert!(error(&|v| v.eos_id = Some(9999)).contains("9999"));
     assert!(error(&|v| v.tokens.clear()).contains("0 tokens"));
+}
+
+/// Tokens of SentencePiece with their types and scores; bytes have no tokens but the one of a line feed.
+fn sentencepiece(tokens: &[(&str, TokenType, f32)]) -> Vocabulary {
+    Vocabulary {
+        model: "llama".to_owned(),
+        tokens: tokens.iter().map(|it| it.0.to_owned()).collect(),
+        token_types: tokens.iter().map(|it| it.1.number()).collect(),
+        scores: tokens.iter().map(|it| it.2).collect(),
+        add_space_prefix: true,
+        ..Vocabulary::default()
+    }
+}
+
+#[test]
+fn sentencepiece_joins_the_best_score_first_and_of_equal_ones_the_leftmost() {
+    use TokenType::{Byte, Control, Normal, Unknown};
+    let tables = sentencepiece(&[
+        ("<unk>", Unknown, 0.0),
+        ("<s>", Control, 0.0),
+        ("<0x0A>", Byte, 0.0),
+        ("\u{2581}", Normal, -9.0),
+        ("a", Normal, -9.0),
+        ("b", Normal, -9.0),
+        ("ab", Normal, -2.0),
+        ("ba", Normal, -1.0),
+        ("aa", Normal, -3.0),
+        ("s>", Normal, -1.0),
+        ("<", Normal, -9.0),
+    ]);
+    let tokenizer = Tokenizer::from_vocabulary(tables).expect("the tables are whole");
+    assert_eq!(tokenizer.encode_text("aba"), [3, 4, 7]);
+    assert_eq!(tokenizer.encode_text("aaa"), [3, 8, 4]);
+    // A byte without a token is unknown; no text becomes a control token.
+    assert_eq!(tokenizer.encode_text("\n\t"), [3, 2, 0]);
+    assert_eq!(tokenizer.encode_text("<s>"), [3, 10, 9]);
+    assert_eq!(tokenizer.encode_prompt("<s>a"), [1, 3, 4]);
+    assert_eq!(tokenizer.decode(&[1, 3, 4, 2]), "a\n");
 }

@@ -63,8 +63,7 @@ pub fn train_tokenizer(
         token_types,
         merges,
         eos_id: (!special_tokens.is_empty()).then_some(0),
-        bos_id: None,
-        add_bos: false,
+        ..Vocabulary::default()
     })
 }
 

@@ -131,9 +131,8 @@ fn vocabulary() -> Vocabulary {
         token_types,
         merges: vec!["A B".into()],
         eos_id: Some((VOCAB_SIZE - specials.len()) as u32),
-        bos_id: None,
-        add_bos: false,
         tokens,
+        ..Vocabulary::default()
     }
 }
 
