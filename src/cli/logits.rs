@@ -9,9 +9,10 @@ use serde::Serialize;
 use super::CommandError;
 use crate::formats::safetensors::SafetensorsFile;
 use crate::formats::source::FileSource;
-use crate::model::KvType;
 use crate::model::step::EMBEDDING_GIVEN;
+use crate::model::{KvType, Model};
 use crate::reference::{Executor, ExecutorOptions};
+use crate::tokenizer::Tokenizer;
 
 /// Without `--json`, this many of the largest logits of a position are printed.
 const PRINTED_LOGITS: usize = 5;
@@ -101,6 +102,7 @@ pub fn run(arguments: &Logits) -> Result<(), CommandError> {
         positions: Some(ids.len()),
     };
     let source = FileSource::open(&arguments.model)?;
+    check_tokenizer(&source)?;
     let (vocab_size, logits) = match arguments.device {
         Device::Cpu => {
             let mut executor = pollster::block_on(Executor::load(&source, options))?;
@@ -123,6 +125,14 @@ pub fn run(arguments: &Logits) -> Result<(), CommandError> {
     } else {
         print_largest(&printed);
     }
+    Ok(())
+}
+
+/// Ids mean nothing where the tokenizer lies.
+fn check_tokenizer(source: &FileSource) -> Result<(), CommandError> {
+    let model = pollster::block_on(Model::open(source))?;
+    let tokenizer = Tokenizer::from_vocabulary(model.vocabulary()?);
+    tokenizer.map_err(|error| format!("{}: {error}", model.file))?;
     Ok(())
 }
 
