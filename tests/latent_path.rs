@@ -12,7 +12,7 @@ use semcot::formats::source::MemorySource;
 use semcot::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, ReadBack};
 use semcot::model::run::{Execute, GeneratorInput, Request};
 use semcot::model::step::EMBEDDING_GIVEN;
-use semcot::model::{Head, KvType, Model};
+use semcot::model::{Head, KvType, Model, Sampling};
 use semcot::reasoning::loading::{load_on_cpu, load_on_gpu};
 use semcot::reasoning::{AskOptions, Mode};
 use semcot::reference::{Executor, ExecutorOptions, PairExecutor};
@@ -126,6 +126,7 @@ async fn written_tokens() {
             max_tokens: 12,
             end_token: u32::MAX,
             tokens_per_submit,
+            sampling: Sampling::default(),
         };
         let mut go_on = |_: &[u32]| ControlFlow::Continue(());
         let found = Execute::run(&mut on_gpu, &request, &mut go_on)

@@ -13,7 +13,7 @@ use semcot::formats::gguf::{Tensor, Value, Writer};
 use semcot::formats::source::MemorySource;
 use semcot::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, ReadBack, Reduce};
 use semcot::model::run::{Execute, Request};
-use semcot::model::{ForwardOptions, Head, KvType, Model};
+use semcot::model::{ForwardOptions, Head, KvType, Model, Sampling};
 use semcot::reference::{ExecutorOptions, PairExecutor};
 use semcot::weights::WeightType;
 
@@ -236,6 +236,7 @@ fn request(prompt: &[u32]) -> Request {
         max_tokens: WRITTEN as u32,
         end_token: u32::MAX,
         tokens_per_submit: 5,
+        sampling: Sampling::default(),
     }
 }
 

@@ -11,9 +11,9 @@ use burn::Tensor;
 use semcot::evaluation::Item;
 use semcot::evaluation::run::evaluate;
 use semcot::formats::source::FileSource;
-use semcot::model::KvType;
 use semcot::model::run::{GeneratorInput, Request};
 use semcot::model::step::EMBEDDING_GIVEN;
+use semcot::model::{KvType, Sampling};
 use semcot::problems::{Family, Problem, Settings as ProblemSettings, Split, generate};
 use semcot::reasoning::folder::Folder;
 use semcot::reasoning::loading::load_on_cpu;
@@ -221,6 +221,7 @@ fn an_exported_pair_computes_what_training_did() {
         max_tokens: 1,
         end_token: vocabulary.end,
         tokens_per_submit: 1,
+        sampling: Sampling::default(),
     };
     let found = pair.implicit_tokens(&request).expect("the generator runs");
     let vectors_values = values(vectors.clone());

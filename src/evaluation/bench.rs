@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use serde::Serialize;
 
+use crate::model::Sampling;
 use crate::model::run::{Execute, Report, Request};
 use crate::problems::Random;
 use crate::reasoning::comparison::Spread;
@@ -127,6 +128,7 @@ pub async fn bench<E: Execute>(
         // No id of the vocabulary, so that every run writes as much.
         end_token: u32::MAX,
         tokens_per_submit,
+        sampling: Sampling::default(),
     };
     let first_only = Request {
         max_tokens: 1,

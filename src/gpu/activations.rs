@@ -19,6 +19,9 @@ pub(super) const GIVEN_FIRST: u32 = 0x8000_0000;
 /// Bytes of `Run` of `run.wgsl`, which is [`RunState`](crate::model::RunState).
 pub(super) const RUN_BYTES: u64 = size_of::<[u32; 8]>() as u64;
 
+/// Bytes of `Sampling` of `sample.wgsl`, which is [`Sampling`](crate::model::Sampling).
+const SAMPLING_BYTES: u64 = size_of::<[u32; 8]>() as u64;
+
 /// Buffers that the steps of a model share.
 pub(super) struct Activations {
     /// `Run` of `run.wgsl`.
@@ -27,6 +30,8 @@ pub(super) struct Activations {
     pub(super) tail_run: wgpu::Buffer,
     /// The sequence so far, `[context + 1]`.
     pub(super) tokens: wgpu::Buffer,
+    /// `Sampling` of `sample.wgsl`.
+    pub(super) sampling: wgpu::Buffer,
     /// Embeddings that are no token's, `[MAX_GIVEN, hidden_size]`.
     pub(super) given: wgpu::Buffer,
     /// Cosines and sines, `[context, head_dim / 2, 2]`.
@@ -78,6 +83,7 @@ impl Activations {
             run: gpu.storage("run", RUN_BYTES)?,
             tail_run: gpu.storage("run of the last rows", RUN_BYTES)?,
             tokens: gpu.storage("tokens", (context + 1) * 4)?,
+            sampling: gpu.storage("sampling", SAMPLING_BYTES)?,
             given: gpu.storage(
                 "given",
                 u64::from(MAX_GIVEN) * config.hidden_size as u64 * 4,

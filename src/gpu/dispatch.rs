@@ -426,7 +426,30 @@ impl Gpu {
         )
     }
 
-    /// The choice of the next token.
+    /// The choice of the next token by its probability.
+    pub(super) fn sample(
+        &self,
+        run: &wgpu::Buffer,
+        sampling: &wgpu::Buffer,
+        vocab_size: usize,
+        logits: &wgpu::Buffer,
+        tokens: &wgpu::Buffer,
+    ) -> Result<Dispatch, GpuError> {
+        self.dispatch(
+            "sample",
+            (WeightType::F32, NO_CACHE),
+            &[("VOCAB", vocab_size as f64)],
+            &[
+                run.as_entire_binding(),
+                sampling.as_entire_binding(),
+                logits.as_entire_binding(),
+                tokens.as_entire_binding(),
+            ],
+            Grid::Fixed(1),
+        )
+    }
+
+    /// The greedy choice of the next token.
     pub(super) fn select(
         &self,
         run: &wgpu::Buffer,

@@ -234,6 +234,14 @@ pub const KERNELS: &[Kernel] = &[
         parts: &[PartKind::Run, PartKind::Reduce],
         layout: None,
     },
+    Kernel {
+        name: "sample",
+        entry_point: "sample",
+        bindings: &[W, R, W, W],
+        body: body!("sample"),
+        parts: &[PartKind::Run, PartKind::Reduce],
+        layout: None,
+    },
 ];
 
 /// The kernel of a name.

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use super::activations::{Activations, Capacity, GIVEN_FIRST, MAX_GIVEN, MAX_ROWS, RUN_BYTES};
 use super::buffers::Weight;
 use super::dispatch::{Dispatch, encode};
-use super::program::{Compiler, Program, Wanted};
+use super::program::{Choices, Compiler, Program, Wanted};
 use super::timing::{self, Timestamps};
 use super::{Gpu, GpuError, ReadBack};
 use crate::formats::source::ByteSource;
 use crate::model::step::EMBEDDING_GIVEN;
 use crate::model::{
-    ForwardOptions, Head, KvType, LlamaConfig, Model, RequestError, RunState, check_ids, forward,
-    read_weights, rope_frequencies, rope_table,
+    ForwardOptions, Head, KvType, LlamaConfig, Model, RequestError, RunState, Sampling, check_ids,
+    forward, read_weights, rope_frequencies, rope_table,
 };
 
 /// Bytes of a weight that are in host memory at once while a model loads.
@@ -39,10 +39,12 @@ pub struct GpuModel {
     pub(super) model: Model,
     pub(super) weights: Vec<Weight>,
     pub(super) activations: Activations,
-    /// Ends with the choice of a token; of a generator, with its hidden states.
+    /// Ends with the logits; of a generator, with its hidden states.
     prompt: Program,
     /// Empty for a generator, which writes nothing.
     pub(super) decode: Vec<Dispatch>,
+    /// `None` for a generator.
+    choices: Option<Choices>,
     pieces: wgpu::Buffer,
     rotations: Vec<[f32; 2]>,
     capacity: Capacity,
@@ -100,7 +102,7 @@ impl GpuModel {
             kv: options.kv,
         };
         let activations = Activations::allocate(&gpu, config, capacity, &rotations)?;
-        let (prompt, decode) = compile(&gpu, &model, &weights, &activations)?;
+        let (prompt, decode, choices) = compile(&gpu, &model, &weights, &activations)?;
         let most_pieces = context.div_ceil(MAX_ROWS as usize) as u64;
         Ok(Self {
             pieces: gpu.storage("pieces", most_pieces * 8)?,
@@ -110,6 +112,7 @@ impl GpuModel {
             activations,
             prompt,
             decode,
+            choices,
             rotations,
             capacity,
         })
@@ -143,11 +146,26 @@ impl GpuModel {
     /// Dispatches of one decode pass, and of these the ones of a layer.
     pub fn decode_dispatches(&self) -> (u32, u32) {
         // Besides the layers: embedding, head, choice.
-        let total = self.decode.len() as u32;
+        let choice = u32::from(self.choices.is_some());
+        let total = self.decode.len() as u32 + choice;
         (
             total,
             total.saturating_sub(3) / self.model.config.num_layers as u32,
         )
+    }
+
+    /// The choice of a token, with what decides it written to the GPU; none of a generator.
+    pub(super) fn choice(&self, sampling: &Sampling) -> Option<&Dispatch> {
+        let choices = self.choices.as_ref()?;
+        if sampling.is_greedy() {
+            return Some(&choices.greedy);
+        }
+        let words = sampling.words();
+        let buffer = &self.activations.sampling;
+        self.gpu
+            .queue
+            .write_buffer(buffer, 0, bytemuck::cast_slice(&words));
+        Some(&choices.sampled)
     }
 
     /// Writes a prompt and the beginning of a run to the GPU. Of its rows, `wanted` are wanted.
@@ -195,21 +213,23 @@ impl GpuModel {
         }
     }
 
-    /// Encodes the passes over a prompt of `len` tokens, of which `wanted` are wanted; gives the
-    /// number of dispatches.
+    /// Encodes the passes over a prompt of `len` tokens, of which `wanted` are wanted, and the
+    /// choice of the token behind it; gives the number of dispatches.
     pub(super) fn encode_prompt(
         &self,
         encoder: &mut wgpu::CommandEncoder,
         len: u32,
         wanted: u32,
         timestamps: Option<(&Timestamps, timing::Phase)>,
-        ends_phase: bool,
+        choice: Option<&Dispatch>,
     ) -> u32 {
+        // A generator's phase goes on to the projection.
+        let ends_phase = choice.is_some();
         let writes = |is_first, is_last| {
             timestamps.and_then(|(it, phase)| it.writes(phase, is_first, is_last && ends_phase))
         };
         let run = &self.activations.run;
-        self.encode_pieces(encoder, run, &self.prompt, [len, wanted], writes)
+        self.encode_pieces(encoder, run, &self.prompt, [len, wanted], writes, choice)
     }
 
     fn encode_pieces<'a>(
@@ -219,6 +239,7 @@ impl GpuModel {
         program: &Program,
         [len, wanted]: [u32; 2],
         timestamps: impl Fn(bool, bool) -> Option<wgpu::ComputePassTimestampWrites<'a>>,
+        choice: Option<&Dispatch>,
     ) -> u32 {
         let pieces = pieces(len);
         let last = pieces.len() - 1;
@@ -235,6 +256,12 @@ impl GpuModel {
             encoded += encode(&self.gpu, &mut pass, &program.body, rows);
             if index == last {
                 encoded += encode(&self.gpu, &mut pass, &program.tail, wanted);
+                encoded += encode(
+                    &self.gpu,
+                    &mut pass,
+                    choice.map_or(&[][..], std::slice::from_ref),
+                    1,
+                );
             }
         }
         encoded
@@ -314,6 +341,7 @@ impl GpuModel {
             &program,
             [len, 1],
             |_, _| None,
+            None,
         );
         encoder.copy_buffer_to_buffer(activations.slot(slot), 0, &staging, 0, bytes);
         queue.submit([encoder.finish()]);
@@ -360,7 +388,7 @@ fn compile(
     model: &Model,
     weights: &[Weight],
     activations: &Activations,
-) -> Result<(Program, Vec<Dispatch>), GpuError> {
+) -> Result<(Program, Vec<Dispatch>, Option<Choices>), GpuError> {
     let compiler = Compiler {
         gpu,
         config: &model.config,
@@ -379,14 +407,14 @@ fn compile(
     };
     if model.generator.is_some() {
         let prompt = compiler.prompt(&steps(Head::HiddenStates), Wanted::LastRows)?;
-        return Ok((prompt, Vec::new()));
+        return Ok((prompt, Vec::new(), None));
     }
     let steps = steps(Head::LastLogits);
-    let mut prompt = compiler.prompt(&steps, Wanted::LastRow)?;
-    prompt.tail.push(compiler.select()?);
-    let mut decode = compiler.decode(&steps)?;
-    decode.push(compiler.select()?);
-    Ok((prompt, decode))
+    Ok((
+        compiler.prompt(&steps, Wanted::LastRow)?,
+        compiler.decode(&steps)?,
+        Some(compiler.choices()?),
+    ))
 }
 
 /// Positions and lengths of the pieces of a prompt. The first takes what does not fill a piece, so

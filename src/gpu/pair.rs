@@ -11,7 +11,7 @@ use super::timing::{Phase, TIMESTAMP_BYTES, Timestamps};
 use super::{Gpu, GpuError, GpuModel, ReadBack, tokens_per_submit};
 use crate::clock::now_ms;
 use crate::model::run::{GeneratorInput, Milliseconds, Report, Request};
-use crate::model::{ModelError, RunState, check_pair};
+use crate::model::{ModelError, RunState, Sampling, check_pair};
 
 /// A generator and its way into the target.
 struct Source {
@@ -120,7 +120,7 @@ impl GpuPair {
         let mut first_token = request.target_ids.len() as u32;
         loop {
             if passes > 0 {
-                self.encode_decode(&mut encoder, passes, &mut report);
+                self.encode_decode(&mut encoder, passes, &request.sampling, &mut report);
                 phases.push(Phase::Decode);
             }
             let written = self
@@ -208,7 +208,7 @@ impl GpuPair {
             len,
             input.count,
             timestamps.map(|it| (it, Phase::Generator)),
-            false,
+            None,
         );
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
             label: Some("projection"),
@@ -234,10 +234,20 @@ impl GpuPair {
         let len = request.target_ids.len() as u32;
         self.target
             .write_prompt(&request.target_ids, run, len - 1..len);
-        report.dispatches += self.target.encode_prompt(encoder, len, 1, timestamps, true);
+        let choice = self.target.choice(&request.sampling);
+        let target = &self.target;
+        report.dispatches += target.encode_prompt(encoder, len, 1, timestamps, choice);
     }
 
-    fn encode_decode(&self, encoder: &mut wgpu::CommandEncoder, passes: u32, report: &mut Report) {
+    fn encode_decode(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        passes: u32,
+        sampling: &Sampling,
+        report: &mut Report,
+    ) {
+        let choice = self.target.choice(sampling);
+        let choice = choice.map_or(&[][..], std::slice::from_ref);
         let timestamps = self.timestamps.as_ref();
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
             label: Some("decode"),
@@ -245,6 +255,7 @@ impl GpuPair {
         });
         for _ in 0..passes {
             report.dispatches += encode(&self.gpu, &mut pass, &self.target.decode, 1);
+            report.dispatches += encode(&self.gpu, &mut pass, choice, 1);
         }
     }
 

@@ -19,6 +19,14 @@ pub(super) struct Program {
     pub(super) tail: Vec<Dispatch>,
 }
 
+/// The choice of the next token.
+pub(super) struct Choices {
+    /// The largest logit.
+    pub(super) greedy: Dispatch,
+    /// By probability, as [`Activations::sampling`] says.
+    pub(super) sampled: Dispatch,
+}
+
 /// What a pass over a prompt is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
@@ -66,14 +74,19 @@ impl Compiler<'_> {
     }
 
     /// The choice of the next token; ends a prompt and every decode pass.
-    pub(super) fn select(&self) -> Result<Dispatch, GpuError> {
+    pub(super) fn choices(&self) -> Result<Choices, GpuError> {
+        let (gpu, vocab_size) = (self.gpu, self.config.vocab_size);
         let Activations {
             run,
+            sampling,
             logits,
             tokens,
             ..
         } = self.activations;
-        self.gpu.select(run, self.config.vocab_size, logits, tokens)
+        Ok(Choices {
+            greedy: gpu.select(run, vocab_size, logits, tokens)?,
+            sampled: gpu.sample(run, sampling, vocab_size, logits, tokens)?,
+        })
     }
 
     fn compile(

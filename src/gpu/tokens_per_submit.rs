@@ -12,6 +12,7 @@
 use std::ops::ControlFlow;
 
 use super::{GpuError, GpuPair, ReadBack};
+use crate::model::Sampling;
 use crate::model::run::Request;
 
 /// Fewer save nothing: the first submit holds prompt and tokens alike.
@@ -72,6 +73,7 @@ async fn one_submit(pair: &mut GpuPair, tokens: u32) -> Result<f64, GpuError> {
         // No token has this id, so that the run is never shorter.
         end_token: u32::MAX,
         tokens_per_submit: tokens,
+        sampling: Sampling::default(),
     };
     let report = pair.run(&request, |_| ControlFlow::Continue(())).await?;
     Ok(report.ms.total)

@@ -4,12 +4,14 @@
 
 mod config;
 mod error;
+mod generate;
 mod kv_cache;
 mod llama;
 mod load;
 mod request;
 mod rope;
 pub mod run;
+mod sampling;
 mod state;
 pub mod step;
 mod vocabulary;
@@ -17,11 +19,13 @@ mod weights;
 
 pub use config::{Architecture, LlamaConfig, RopePairing};
 pub use error::{ModelError, ModelFault};
+pub use generate::{GenerateOptions, Generated, generate};
 pub use kv_cache::KvType;
 pub use llama::{ForwardOptions, Head, forward};
 pub use load::{Chunk, read_weights};
 pub use request::{RequestError, check_ids, check_pair};
 pub use rope::{rope_frequencies, rope_table};
+pub use sampling::{REPETITION_WINDOW, Sampling};
 pub use state::RunState;
 pub use vocabulary::{read_vocabulary, set_vocabulary};
 pub use weights::{HeadNorms, LayerWeights, LinearMap, QueryKeyValue, Weight, Weights};

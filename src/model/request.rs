@@ -49,6 +49,16 @@ pub enum RequestError {
         /// Rows that there are.
         given: usize,
     },
+    /// A way of choosing tokens that there is not.
+    #[error("{option} is {found}, expected {expected}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// The value found.
+        found: String,
+        /// What would be accepted.
+        expected: &'static str,
+    },
     /// Rows of the generator that it does not have, or of the target that are not for it.
     #[error("implicit tokens are to come from rows {first} to {end} of {rows} {field}")]
     Rows {
@@ -72,6 +82,7 @@ impl RequestError {
             Self::Token { .. } => "request_token",
             Self::NoGenerator => "request_no_generator",
             Self::Given { .. } => "request_given",
+            Self::Option { .. } => "request_option",
             Self::Rows { .. } => "request_rows",
         }
     }
@@ -125,6 +136,7 @@ impl Request {
                 field: "what is to be written",
             });
         }
+        self.sampling.check()?;
         let field = "the target's prompt";
         let vocab_size = target.config.vocab_size;
         // The last token written is never read.

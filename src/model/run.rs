@@ -6,6 +6,8 @@ use std::ops::ControlFlow;
 
 use serde::Serialize;
 
+use super::Sampling;
+
 /// What the generator reads, and which of its rows become implicit tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GeneratorInput {
@@ -20,7 +22,7 @@ pub struct GeneratorInput {
 }
 
 /// One question to the target, ready to run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     /// Where implicit tokens come from; absent in the modes without them.
     pub generator: Option<GeneratorInput>,
@@ -32,6 +34,8 @@ pub struct Request {
     pub end_token: u32,
     /// Tokens decoded for each submit (and each awaited read-back), K.
     pub tokens_per_submit: u32,
+    /// How tokens are chosen.
+    pub sampling: Sampling,
 }
 
 /// Milliseconds by phase. A phase is `None` where the device cannot time it.

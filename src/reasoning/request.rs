@@ -7,6 +7,7 @@
 //! | direct | question, answer prompt | answer, end |
 
 use crate::formats::manifest::ImplicitFrom;
+use crate::model::Sampling;
 use crate::model::run::{GeneratorInput, Request};
 use crate::model::step::EMBEDDING_GIVEN;
 use crate::tokenizer::Tokenizer;
@@ -87,6 +88,7 @@ impl Prompts {
             max_tokens: limits.max_tokens,
             end_token: self.end_token,
             tokens_per_submit: limits.tokens_per_submit,
+            sampling: Sampling::default(),
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Runs lists of steps on the CPU: one loaded model with its cache.
 
 use super::{Attend, Linear, Rotate, RotateNorms};
-use super::{attend, embed, matmul, matvec, rms_norm, rotate_and_cache, select};
+use super::{attend, embed, matmul, matvec, rms_norm, rotate_and_cache, sample, select};
 use crate::formats::source::ByteSource;
 use crate::model::step::{Output, Slot, Step, WeightId};
 use crate::model::{
-    ForwardOptions, Head, HeadNorms, KvType, Model, ModelError, RequestError, RunState, check_ids,
-    forward, read_weights, rope_frequencies, rope_table,
+    ForwardOptions, Head, HeadNorms, KvType, Model, ModelError, RequestError, RunState, Sampling,
+    check_ids, forward, read_weights, rope_frequencies, rope_table,
 };
 
 /// Bytes of weights read at a time.
@@ -212,11 +212,15 @@ impl Executor {
     }
 
     /// Chooses the next token from the logits; `None` when the run had ended.
-    pub(super) fn select(&mut self) -> Option<u32> {
+    pub(super) fn choose(&mut self, sampling: &Sampling) -> Option<u32> {
         if self.run.done != 0 {
             return None;
         }
-        select(&mut self.run, &self.slots.logits, &mut self.tokens);
+        let (run, logits, tokens) = (&mut self.run, &mut self.slots.logits, &mut self.tokens);
+        match sampling.is_greedy() {
+            true => select(run, logits, tokens),
+            false => sample(run, sampling, logits, tokens),
+        }
         Some(self.tokens[self.run.position as usize])
     }
 

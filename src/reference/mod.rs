@@ -13,6 +13,7 @@ mod matvec;
 mod pair;
 mod rms_norm;
 mod rotate_and_cache;
+mod sample;
 mod select;
 
 pub use attend::{Attend, attend};
@@ -24,4 +25,5 @@ pub use matvec::matvec;
 pub use pair::PairExecutor;
 pub use rms_norm::rms_norm;
 pub use rotate_and_cache::{Rotate, RotateNorms, rotate_and_cache};
+pub use sample::sample;
 pub use select::select;

@@ -103,7 +103,7 @@ impl Execute for PairExecutor {
         );
         target.execute(&steps, &given);
         let mut token_ids = Vec::new();
-        token_ids.extend(target.select());
+        token_ids.extend(target.choose(&request.sampling));
         let prefilled = now_ms();
 
         let mut target_passes = 1;
@@ -118,7 +118,7 @@ impl Execute for PairExecutor {
                 }
             }
             target.execute(&steps, &[]);
-            token_ids.extend(target.select());
+            token_ids.extend(target.choose(&request.sampling));
             target_passes += 1;
         }
         let ended = now_ms();

@@ -11,17 +11,27 @@ pub fn select(run: &mut RunState, logits: &[f32], tokens: &mut [u32]) {
     if run.done != 0 {
         return;
     }
+    append(run, largest(logits), tokens);
+}
+
+/// The id of the largest logit; of equal ones the lowest.
+pub(super) fn largest(logits: &[f32]) -> u32 {
     let mut best = (0, f32::NEG_INFINITY);
     for (token, &logit) in logits.iter().enumerate() {
         if logit > best.1 {
             best = (token as u32, logit);
         }
     }
+    best.0
+}
+
+/// Writes a token behind the rows of this pass, and goes to its position.
+pub(super) fn append(run: &mut RunState, token: u32, tokens: &mut [u32]) {
     run.position += run.rows;
     run.rows = 1;
     run.written += 1;
-    tokens[run.position as usize] = best.0;
-    if best.0 == run.end_token || run.written >= run.max_tokens {
+    tokens[run.position as usize] = token;
+    if token == run.end_token || run.written >= run.max_tokens {
         run.done = 1;
     }
 }

@@ -292,11 +292,14 @@ impl Tokenizer {
     /// Ids as a sequence of their own: with the begin and the end token where the metadata asks for
     /// them.
     pub fn as_sequence(&self, ids: &[u32]) -> Vec<u32> {
-        let (tables, mut sequence) = (&self.vocabulary, Vec::with_capacity(ids.len() + 2));
-        sequence.extend(tables.bos_id.filter(|_| tables.add_bos));
-        sequence.extend(ids);
-        sequence.extend(tables.eos_id.filter(|_| tables.add_eos));
-        sequence
+        let end = self.end_token().filter(|_| self.vocabulary.add_eos);
+        let begin = self.begin_token().into_iter();
+        begin.chain(ids.iter().copied()).chain(end).collect()
+    }
+
+    /// The token that a sequence begins with, where the metadata asks for one.
+    pub fn begin_token(&self) -> Option<u32> {
+        self.vocabulary.bos_id.filter(|_| self.vocabulary.add_bos)
     }
 
     /// The token that ends a text, where there is one.

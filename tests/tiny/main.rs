@@ -19,7 +19,7 @@ use semcot::formats::gguf::Header;
 use semcot::formats::source::{ByteSource, FileSource, MemorySource, SourceError};
 use semcot::model::run::{Execute, GeneratorInput, Report, Request};
 use semcot::model::step::EMBEDDING_GIVEN;
-use semcot::model::{KvType, Model, read_weights};
+use semcot::model::{KvType, Model, Sampling, read_weights};
 use semcot::reference::{ExecutorOptions, PairExecutor};
 use semcot::tokenizer::Tokenizer;
 use semcot::weights::WeightType;
@@ -76,6 +76,7 @@ fn implicit_request() -> Request {
         max_tokens: MAX_TOKENS,
         end_token: u32::MAX,
         tokens_per_submit: 5,
+        sampling: Sampling::default(),
     }
 }
 

@@ -1,0 +1,213 @@
+//! Sampled runs of the tiny pair's target: the GPU chooses the tokens that the CPU twin chooses, for
+//! every seed, way of choosing, layout of the kernel and number of tokens a submit. That the twin
+//! chooses as often as the probabilities say is tested beside it (`reference/sample.rs`). The same
+//! cases run natively (`cargo test`) and in a browser (`wasm-pack test`): what equals the twin in
+//! both is equal in both.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use semcot::formats::source::MemorySource;
+use semcot::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, ReadBack, Reduce};
+use semcot::model::run::{Execute, Request};
+use semcot::model::{GenerateOptions, KvType, Model, Sampling, generate};
+use semcot::reference::{ExecutorOptions, PairExecutor};
+use semcot::tokenizer::Tokenizer;
+
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
+
+const TINY_TARGET: &[u8] = include_bytes!("data/tiny-target.gguf");
+
+const PROMPT: [u32; 4] = [3, 17, 40, 8];
+const SEEDS: u64 = 6;
+const MAX_TOKENS: u32 = 12;
+
+const PLAIN: Sampling = Sampling {
+    temperature: 1.0,
+    top_k: 0,
+    top_p: 1.0,
+    min_p: 0.0,
+    repetition_penalty: 1.0,
+    seed: 0,
+};
+
+/// Random weights make flat distributions: high temperatures would hide what the bounds do.
+const WAYS: [Sampling; 8] = [
+    PLAIN,
+    Sampling {
+        temperature: 0.3,
+        ..PLAIN
+    },
+    Sampling { top_k: 5, ..PLAIN },
+    Sampling {
+        top_p: 0.6,
+        ..PLAIN
+    },
+    Sampling {
+        min_p: 0.4,
+        ..PLAIN
+    },
+    Sampling {
+        temperature: 0.7,
+        top_k: 20,
+        top_p: 0.9,
+        ..PLAIN
+    },
+    Sampling {
+        repetition_penalty: 1.7,
+        temperature: 0.4,
+        ..PLAIN
+    },
+    // Greedy but for the penalty.
+    Sampling {
+        repetition_penalty: 1.7,
+        temperature: 0.0,
+        ..PLAIN
+    },
+];
+
+fn target() -> MemorySource {
+    MemorySource::new("tiny-target.gguf", TINY_TARGET.to_vec())
+}
+
+async fn twin() -> PairExecutor {
+    let options = ExecutorOptions {
+        kv_type: KvType::F32,
+        positions: None,
+    };
+    let pair = PairExecutor::load_target(&target(), options).await;
+    pair.expect("a model")
+}
+
+async fn on_gpu(reduce: Reduce) -> GpuPair {
+    let options = GpuOptions {
+        reduce: Some(reduce),
+        ..GpuOptions::default()
+    };
+    let gpu = Gpu::new(options).await.map(Arc::new);
+    let source = target();
+    let model = Model::open(&source).await.expect("a model");
+    let options = GpuModelOptions {
+        kv: KvType::F32,
+        context_tokens: None,
+    };
+    let model = GpuModel::load(gpu.expect("an adapter"), model, &source, options).await;
+    let pair = GpuPair::new(model.expect("it fits"), None, ReadBack::Await).await;
+    pair.expect("a pair")
+}
+
+fn request(sampling: Sampling, tokens_per_submit: u32) -> Request {
+    Request {
+        generator: None,
+        target_ids: PROMPT.to_vec(),
+        max_tokens: MAX_TOKENS,
+        end_token: u32::MAX,
+        tokens_per_submit,
+        sampling,
+    }
+}
+
+async fn run<E: Execute>(executor: &mut E, request: Request) -> Vec<u32> {
+    let mut go_on = |_: &[u32]| ControlFlow::Continue(());
+    let report = executor.run(&request, &mut go_on).await;
+    report.expect("a run").token_ids
+}
+
+async fn check(reduce: Reduce) {
+    let (mut twin, mut gpu) = (twin().await, on_gpu(reduce).await);
+    let mut different = BTreeSet::new();
+    for way in WAYS {
+        for seed in 0..SEEDS {
+            let sampling = Sampling { seed, ..way };
+            let expected = run(&mut twin, request(sampling, 5)).await;
+            let found = run(&mut gpu, request(sampling, 1 + seed as u32 * 2)).await;
+            assert_eq!(found, expected, "{sampling:?}");
+            different.insert(expected);
+        }
+    }
+    // All but the greedy way differ from seed to seed, and few texts by chance do not.
+    let most = (WAYS.len() - 1) * SEEDS as usize + 1;
+    println!("{} different texts of {most}", different.len());
+    assert!(different.len() * 10 >= most * 8);
+}
+
+async fn one_thread() {
+    check(Reduce::Serial).await;
+}
+
+async fn a_workgroup() {
+    check(Reduce::Workgroup).await;
+}
+
+async fn out_of_range() {
+    let sampling = Sampling {
+        top_p: 0.0,
+        ..PLAIN
+    };
+    let mut go_on = |_: &[u32]| ControlFlow::Continue(());
+    let refusal = twin().await.run(&request(sampling, 1), &mut go_on).await;
+    assert_eq!(refusal.expect_err("top-p 0").code(), "request_option");
+}
+
+/// A text of the twin, and the parts in which it was handed over.
+async fn text(options: &GenerateOptions) -> (String, Vec<u32>, Vec<String>) {
+    let mut twin = twin().await;
+    let vocabulary = twin.target().model().vocabulary().expect("tables");
+    let tokenizer = Tokenizer::from_vocabulary(vocabulary).expect("a tokenizer");
+    let mut parts = Vec::new();
+    let on_text = |part: &str| parts.push(part.to_owned());
+    let generated = generate(&mut twin, &tokenizer, &PROMPT, options, on_text);
+    let generated = generated.await.expect("a text");
+    (generated.text, generated.ids, parts)
+}
+
+async fn stop_strings() {
+    let options = GenerateOptions {
+        max_tokens: MAX_TOKENS,
+        ignores_end: true,
+        sampling: Sampling { seed: 3, ..PLAIN },
+        ..GenerateOptions::default()
+    };
+    let (whole, ids, parts) = text(&options).await;
+    assert_eq!(parts.concat(), whole);
+    assert_eq!(ids.len(), MAX_TOKENS as usize);
+    // Two characters from the middle, and what begins like them and never comes.
+    let characters: Vec<char> = whole.chars().collect();
+    let stop: String = characters[6..8].iter().collect();
+    let stop_strings = vec![format!("{}~", characters[5]), stop.clone()];
+    let at = whole.find(&stop).expect("it is part of it");
+    let stopping = GenerateOptions {
+        stop_strings,
+        ..options
+    };
+    let (stopped, ids, parts) = text(&stopping).await;
+    assert_eq!(stopped, whole[..at]);
+    assert_eq!(parts.concat(), stopped);
+    assert!(ids.len() < MAX_TOKENS as usize);
+}
+
+/// Each case as a native test and as a test in the browser.
+macro_rules! cases {
+    ($($name:ident: $case:ident;)*) => {$(
+        #[cfg(not(target_arch = "wasm32"))]
+        #[test]
+        fn $name() {
+            pollster::block_on($case());
+        }
+
+        #[cfg(target_arch = "wasm32")]
+        #[wasm_bindgen_test::wasm_bindgen_test]
+        async fn $name() {
+            $case().await;
+        }
+    )*};
+}
+
+cases! {
+    the_gpu_chooses_what_the_twin_chooses_with_one_thread: one_thread;
+    the_gpu_chooses_what_the_twin_chooses_with_a_workgroup: a_workgroup;
+    an_option_out_of_its_range_is_refused_before_anything_runs: out_of_range;
+    text_ends_where_a_stop_string_would_stand_and_is_handed_over_without_it: stop_strings;
+}
