@@ -6,10 +6,12 @@ mod data;
 mod eval;
 #[cfg(feature = "train")]
 mod export;
+mod generate;
 mod logits;
 mod pair;
 #[cfg(feature = "train")]
 mod score;
+mod tokenize;
 #[cfg(feature = "train")]
 mod train;
 
@@ -29,7 +31,9 @@ enum Command {
     Bench(bench::Arguments),
     Data(data::Data),
     Eval(eval::Arguments),
+    Generate(generate::Arguments),
     Logits(logits::Logits),
+    Tokenize(tokenize::Arguments),
     #[cfg(feature = "train")]
     Train(train::Train),
     #[cfg(feature = "train")]
@@ -48,7 +52,9 @@ pub fn run() -> Result<(), CommandError> {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Data(data) => data::run(&data),
         Command::Eval(arguments) => eval::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
         Command::Logits(logits) => logits::run(&logits),
+        Command::Tokenize(arguments) => tokenize::run(&arguments),
         #[cfg(feature = "train")]
         Command::Train(train) => train::run(&train),
         #[cfg(feature = "train")]
