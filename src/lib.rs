@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod convert;
 pub mod evaluation;
 pub mod formats;
 pub mod gpu;

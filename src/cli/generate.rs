@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::CommandError;
 use super::pair::{Device, DeviceArguments};
-use crate::formats::source::FileSource;
+use crate::formats::gguf::open_files;
 use crate::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, ReadBack};
 use crate::model::run::Execute;
 use crate::model::{GenerateOptions, Generated, Model, Sampling, generate};
@@ -115,7 +115,7 @@ pub fn run(arguments: &Arguments) -> Result<(), CommandError> {
 }
 
 async fn open_and_generate(arguments: &Arguments) -> Result<Generated, CommandError> {
-    let source = FileSource::open(&arguments.model)?;
+    let source = open_files(&arguments.model).await?;
     let mut model = Model::open(&source).await?;
     let tokenizer = Tokenizer::from_vocabulary(model.vocabulary()?)?;
     let prompt = prompt(arguments, &tokenizer);

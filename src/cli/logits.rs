@@ -7,8 +7,9 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::CommandError;
+use crate::formats::gguf::open_files;
 use crate::formats::safetensors::SafetensorsFile;
-use crate::formats::source::FileSource;
+use crate::formats::source::ByteSource;
 use crate::model::step::EMBEDDING_GIVEN;
 use crate::model::{KvType, Model};
 use crate::reference::{Executor, ExecutorOptions};
@@ -101,7 +102,7 @@ pub fn run(arguments: &Logits) -> Result<(), CommandError> {
         },
         positions: Some(ids.len()),
     };
-    let source = FileSource::open(&arguments.model)?;
+    let source = pollster::block_on(open_files(&arguments.model))?;
     check_tokenizer(&source)?;
     let (vocab_size, logits) = match arguments.device {
         Device::Cpu => {
@@ -129,8 +130,12 @@ pub fn run(arguments: &Logits) -> Result<(), CommandError> {
 }
 
 /// Ids mean nothing where the tokenizer lies.
-fn check_tokenizer(source: &FileSource) -> Result<(), CommandError> {
+fn check_tokenizer(source: &impl ByteSource) -> Result<(), CommandError> {
     let model = pollster::block_on(Model::open(source))?;
+    if model.metadata.get("tokenizer.ggml.model").is_none() {
+        // Ids need none.
+        return Ok(());
+    }
     let tokenizer = Tokenizer::from_vocabulary(model.vocabulary()?);
     tokenizer.map_err(|error| format!("{}: {error}", model.file))?;
     Ok(())

@@ -2,6 +2,7 @@
 
 mod ask;
 mod bench;
+mod convert;
 mod data;
 mod eval;
 #[cfg(feature = "train")]
@@ -29,6 +30,7 @@ struct Arguments {
 enum Command {
     Ask(ask::Arguments),
     Bench(bench::Arguments),
+    Convert(convert::Arguments),
     Data(data::Data),
     Eval(eval::Arguments),
     Generate(generate::Arguments),
@@ -50,6 +52,7 @@ pub fn run() -> Result<(), CommandError> {
     match Arguments::parse().command {
         Command::Ask(arguments) => ask::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Convert(arguments) => convert::run(&arguments),
         Command::Data(data) => data::run(&data),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),

@@ -7,3 +7,5 @@ pub mod manifest;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod safetensors;
 pub mod source;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod tensors;

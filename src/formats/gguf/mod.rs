@@ -6,6 +6,8 @@ mod cursor;
 mod error;
 mod metadata;
 mod read;
+mod split;
+mod stream;
 mod tensor_type;
 mod write;
 
@@ -13,6 +15,10 @@ pub use cursor::MAX_HEADER_BYTES;
 pub use error::GgufError;
 pub use metadata::{Array, Metadata, Value};
 pub use read::{Header, TensorInfo, read_header};
+#[cfg(not(target_arch = "wasm32"))]
+pub use split::open_files;
+pub use split::{SplitSource, shard_paths};
+pub use stream::{PlannedTensor, Shard, shards};
 pub use tensor_type::TensorType;
 pub use write::{Tensor, Writer};
 

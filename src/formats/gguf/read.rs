@@ -153,7 +153,7 @@ pub async fn read_header(source: &impl ByteSource) -> Result<Header, GgufError> 
     }
 }
 
-fn alignment(metadata: &Metadata) -> Result<u64, GgufError> {
+pub(super) fn alignment(metadata: &Metadata) -> Result<u64, GgufError> {
     let alignment = match metadata.u32(ALIGNMENT_KEY)? {
         Some(alignment) => u64::from(alignment),
         None => DEFAULT_ALIGNMENT,

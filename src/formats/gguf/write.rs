@@ -74,39 +74,67 @@ pub struct Writer {
 impl Writer {
     /// Writes the file.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        let mut header = Vec::new();
-        header.extend(MAGIC);
-        header.extend(3u32.to_le_bytes());
-        header.extend((self.tensors.len() as u64).to_le_bytes());
-        header.extend((self.metadata.iter().len() as u64).to_le_bytes());
-        for (key, value) in self.metadata.iter() {
-            put_string(&mut header, key);
-            put_value(&mut header, value);
-        }
-        let mut offset = 0u64;
-        for tensor in &self.tensors {
-            put_string(&mut header, &tensor.name);
-            header.extend((tensor.dims.len() as u32).to_le_bytes());
-            for dim in &tensor.dims {
-                header.extend(dim.to_le_bytes());
-            }
-            header.extend(tensor.weight_type.ggml_id().to_le_bytes());
-            header.extend(offset.to_le_bytes());
-            offset = (offset + tensor.bytes.len() as u64).next_multiple_of(DEFAULT_ALIGNMENT);
-        }
-        pad(&mut header);
-        out.write_all(&header)?;
+        let mut offset = 0;
+        let descriptions = self.tensors.iter().map(|it| {
+            let description = Description {
+                name: &it.name,
+                dims: &it.dims,
+                type_id: it.weight_type.ggml_id(),
+                offset,
+            };
+            offset += (it.bytes.len() as u64).next_multiple_of(DEFAULT_ALIGNMENT);
+            description
+        });
+        out.write_all(&header(&self.metadata, descriptions))?;
         for tensor in &self.tensors {
             out.write_all(&tensor.bytes)?;
-            let padding = tensor
-                .bytes
-                .len()
-                .next_multiple_of(DEFAULT_ALIGNMENT as usize)
-                - tensor.bytes.len();
-            out.write_all(&[0; DEFAULT_ALIGNMENT as usize][..padding])?;
+            let zeros = padding(tensor.bytes.len() as u64);
+            out.write_all(&[0; DEFAULT_ALIGNMENT as usize][..zeros])?;
         }
         Ok(())
     }
+}
+
+/// What a header says of a tensor.
+pub(super) struct Description<'a> {
+    pub(super) name: &'a str,
+    pub(super) dims: &'a [u64],
+    /// ggml's number of its type.
+    pub(super) type_id: u32,
+    /// From the beginning of the data.
+    pub(super) offset: u64,
+}
+
+/// Everything before the data of the first tensor.
+pub(super) fn header<'a>(
+    metadata: &Metadata,
+    tensors: impl ExactSizeIterator<Item = Description<'a>>,
+) -> Vec<u8> {
+    let mut header = Vec::new();
+    header.extend(MAGIC);
+    header.extend(3u32.to_le_bytes());
+    header.extend((tensors.len() as u64).to_le_bytes());
+    header.extend((metadata.iter().len() as u64).to_le_bytes());
+    for (key, value) in metadata.iter() {
+        put_string(&mut header, key);
+        put_value(&mut header, value);
+    }
+    for tensor in tensors {
+        put_string(&mut header, tensor.name);
+        header.extend((tensor.dims.len() as u32).to_le_bytes());
+        for dim in tensor.dims {
+            header.extend(dim.to_le_bytes());
+        }
+        header.extend(tensor.type_id.to_le_bytes());
+        header.extend(tensor.offset.to_le_bytes());
+    }
+    pad(&mut header);
+    header
+}
+
+/// Zeros that follow so many bytes up to the next aligned place.
+pub(super) fn padding(size_bytes: u64) -> usize {
+    (size_bytes.next_multiple_of(DEFAULT_ALIGNMENT) - size_bytes) as usize
 }
 
 fn pad(bytes: &mut Vec<u8>) {
