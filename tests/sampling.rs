@@ -157,7 +157,10 @@ async fn text(options: &GenerateOptions) -> (String, Vec<u32>, Vec<String>) {
     let vocabulary = twin.target().model().vocabulary().expect("tables");
     let tokenizer = Tokenizer::from_vocabulary(vocabulary).expect("a tokenizer");
     let mut parts = Vec::new();
-    let on_text = |part: &str| parts.push(part.to_owned());
+    let on_text = |part: &str| {
+        parts.push(part.to_owned());
+        ControlFlow::Continue(())
+    };
     let generated = generate(&mut twin, &tokenizer, &PROMPT, options, on_text);
     let generated = generated.await.expect("a text");
     (generated.text, generated.ids, parts)

@@ -15,6 +15,8 @@ import { SemCoTError, throwIfAborted } from "./errors.js";
 /** @typedef {import("./semcot.js").BenchOptions} BenchOptions */
 /** @typedef {import("./semcot.js").CompareOptions} CompareOptions */
 /** @typedef {import("./semcot.js").Comparison} Comparison */
+/** @typedef {import("./semcot.js").Generated} Generated */
+/** @typedef {import("./semcot.js").GenerateOptions} GenerateOptions */
 /** @typedef {import("./semcot.js").Info} Info */
 /** @typedef {import("./semcot.js").LoadSettings} LoadSettings */
 /** @typedef {import("./semcot.js").Piece} Piece */
@@ -23,7 +25,7 @@ import { SemCoTError, throwIfAborted } from "./errors.js";
 /** @typedef {import("./semcot.js").Progress} Progress */
 
 /** The methods that cross a worker's boundary. Their last argument is what a [`Call`] brings. */
-export const METHODS = /** @type {const} */ (["hasWebGpu", "load", "ask", "compare", "bench", "problems", "wasmMemoryBytes", "dispose"]);
+export const METHODS = /** @type {const} */ (["hasWebGpu", "load", "ask", "compare", "generate", "bench", "problems", "wasmMemoryBytes", "dispose"]);
 
 /**
  * One call of a method: how to stop it and where its news go.
@@ -54,7 +56,7 @@ function startWasm() {
 
 /** A model on this thread's graphics device. */
 export class LocalEngine {
-  /** A folder's pair, or a single file, which can only be measured. @type {Pair | SingleModel | null} */
+  /** A folder's pair, or a single file, which has no prompts to be asked by. @type {Pair | SingleModel | null} */
   #model = null;
   /** The end of the line of runs: each waits for the one before. */
   #line = Promise.resolve();
@@ -153,6 +155,24 @@ export class LocalEngine {
   }
 
   /**
+   * Goes on with a text, or with token ids; parts of the text are emitted as they come.
+   * @param {string | readonly number[]} prompt
+   * @param {GenerateOptions} options
+   * @param {Call<string>} call
+   * @returns {Promise<Generated>}
+   */
+  generate(prompt, options, { signal, emit }) {
+    return this.#inLine(signal, async (model, stop) => {
+      const onText = (/** @type {string} */ text) => {
+        if (!stop.aborted) emit(text);
+        return !stop.aborted;
+      };
+      const given = typeof prompt === "string" ? { text: prompt } : { ids: prompt };
+      return camelCase(await singleOf(model).generate({ ...options, ...given }, onText));
+    });
+  }
+
+  /**
    * Times prefill and decode: of a single file's model, or of a folder's target.
    * @param {BenchOptions} options
    * @param {Call} call
@@ -231,7 +251,16 @@ export class LocalEngine {
  */
 function pairOf(model) {
   if ("ask" in model) return model;
-  throw new SemCoTError("bad-input", "A single GGUF file can only be measured by bench: load a model folder to ask.");
+  throw new SemCoTError("bad-input", "A single GGUF file can go on with a text by generate, but not be asked: load a model folder.");
+}
+
+/**
+ * @param {Pair | SingleModel} model
+ * @returns {SingleModel}
+ */
+function singleOf(model) {
+  if ("generate" in model) return model;
+  throw new SemCoTError("bad-input", "A model folder answers by ask: load a single GGUF file to generate.");
 }
 
 /** @returns {Promise<GPUAdapter | null>} */

@@ -119,6 +119,32 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  */
 
 /**
+ * How a text goes on. Tokens are chosen greedily unless there is a temperature.
+ * @typedef {object} GenerateOptions
+ * @property {number} [maxTokens] 128 unless told
+ * @property {boolean} [ignoreEnd] go on behind the end token
+ * @property {boolean} [special] find control tokens in the prompt's text
+ * @property {readonly string[]} [stop] texts that end it and are no part of it
+ * @property {number} [temperature]
+ * @property {number} [topK] choose among so many
+ * @property {number} [topP] choose among the likeliest that hold this share of the probability
+ * @property {number} [minP] choose among tokens of at least this probability, in parts of the largest
+ * @property {number} [repetitionPenalty] weakens the last 64 tokens
+ * @property {number} [seed] a whole number: the same seed gives the same text on one device
+ * @property {number} [tokensPerSubmit] K; by the device unless told
+ */
+
+/**
+ * @typedef {object} Generated
+ * @property {number[]} ids the tokens written, the end token included
+ * @property {string} text
+ * @property {number} targetPasses
+ * @property {number} submits
+ * @property {number} readBacks
+ * @property {Milliseconds} ms
+ */
+
+/**
  * @typedef {object} BenchOptions
  * @property {number} [promptTokens] 64 unless told
  * @property {number} [decodeTokens] tokens written; 64 unless told
@@ -259,7 +285,7 @@ export class SemCoT {
   }
 
   /**
-   * Loads a model folder (one with a semcot.json), or a single GGUF file for `bench`.
+   * Loads a model folder (one with a semcot.json), or a single GGUF file for `generate` and `bench`.
    * @param {string | URL} url relative to the page
    * @param {LoadOptions} [options]
    * @returns {Promise<SemCoT>}
@@ -297,6 +323,17 @@ export class SemCoT {
     let done = 0;
     const onEvent = () => onRun?.(++done, repeats * modes.length);
     return this.#host.call("compare", [question, { ...options, repeats, modes }], { signal, onEvent });
+  }
+
+  /**
+   * Goes on with a text, or with token ids as they are; of a single file's model. Before a text comes the
+   * begin token where the model's metadata asks for one.
+   * @param {string | readonly number[]} prompt
+   * @param {GenerateOptions & { signal?: AbortSignal, onText?: (part: string) => void }} [options]
+   * @returns {Promise<Generated>}
+   */
+  generate(prompt, { signal, onText, ...options } = {}) {
+    return this.#host.call("generate", [prompt, options], { signal, onEvent: onText });
   }
 
   /**

@@ -1,6 +1,7 @@
 //! `semcot generate`: text from one GGUF model, whatever it is for.
 
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -179,6 +180,7 @@ where
             // A terminal that went away ends the run at the end of the text, not here.
             let _ = std::io::stdout().flush();
         }
+        ControlFlow::Continue(())
     };
     Ok(generate(executor, tokenizer, prompt, &options, on_text).await?)
 }

@@ -51,7 +51,7 @@ pub struct Generated {
 }
 
 /// Writes text behind `prompt_ids`. `on_text` gets each part of it as soon as it can no longer
-/// become a stop string.
+/// become a stop string, and may end the run.
 ///
 /// # Errors
 /// What the executor says; an option out of its range among it.
@@ -60,7 +60,7 @@ pub async fn generate<E: Execute>(
     tokenizer: &Tokenizer,
     prompt_ids: &[u32],
     options: &GenerateOptions,
-    mut on_text: impl FnMut(&str),
+    mut on_text: impl FnMut(&str) -> ControlFlow<()>,
 ) -> Result<Generated, E::Error> {
     let end_token = tokenizer.end_token().filter(|_| !options.ignores_end);
     let tokens_per_submit = options.tokens_per_submit;
@@ -76,13 +76,19 @@ pub async fn generate<E: Execute>(
     let mut written = Written::new(tokenizer, &options.stop_strings);
     let report = executor
         .run(&request, &mut |ids| {
-            let flow = ids.iter().try_for_each(|&id| written.push(id));
-            on_text(written.take_ready());
-            flow
+            ids.iter().try_for_each(|&id| written.push(id))?;
+            match written.take_ready() {
+                "" => ControlFlow::Continue(()),
+                part => on_text(part),
+            }
         })
         .await?;
     written.finish();
-    on_text(written.take_ready());
+    let rest = written.take_ready();
+    if !rest.is_empty() {
+        // The end has come anyway.
+        let _ = on_text(rest);
+    }
     Ok(Generated {
         ids: written.ids,
         text: written.text,

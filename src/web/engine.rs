@@ -173,7 +173,10 @@ pub(super) async fn open_gpu() -> JsResult<Arc<Gpu>> {
 }
 
 /// Hands data to JavaScript; anything but false lets the run go on.
-fn tell<T: Serialize>(listener: &js_sys::Function, data: &T) -> ControlFlow<()> {
+pub(super) fn tell<T: Serialize + ?Sized>(
+    listener: &js_sys::Function,
+    data: &T,
+) -> ControlFlow<()> {
     match listener.call1(&JsValue::NULL, &error::plain(data)) {
         Ok(reply) if reply != JsValue::FALSE => ControlFlow::Continue(()),
         _ => ControlFlow::Break(()),

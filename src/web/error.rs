@@ -113,7 +113,7 @@ pub fn options<T: DeserializeOwned>(value: JsValue) -> JsResult<T> {
 }
 
 /// Data as plain JavaScript objects, arrays and numbers.
-pub fn plain<T: Serialize>(value: &T) -> JsValue {
+pub fn plain<T: Serialize + ?Sized>(value: &T) -> JsValue {
     let serializer = serde_wasm_bindgen::Serializer::json_compatible();
     value
         .serialize(&serializer)

@@ -1,19 +1,57 @@
-//! One GGUF file by itself: no tokenizer, no prompts, so it cannot be asked, only measured.
+//! One GGUF file by itself: without prompts it cannot be asked, but it can go on with a text, and be
+//! measured.
 
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
-use super::engine::{Load, ModelInfo, open_gpu};
+use super::engine::{Load, ModelInfo, open_gpu, tell};
 use super::error::{self, JsResult};
 use super::source::{JsByteSource, Source};
 use crate::evaluation::bench::{Bench, BenchOptions, bench};
 use crate::gpu::{GpuModel, GpuModelOptions, GpuPair};
-use crate::model::Model;
+use crate::model::run::Milliseconds;
+use crate::model::{GenerateOptions, Model, Sampling, generate};
+use crate::tokenizer::Tokenizer;
 
-/// A model on the graphics device, for `bench`.
+/// A model on the graphics device.
 #[wasm_bindgen]
 pub struct SingleModel {
     executor: GpuPair,
+    /// Or why there is none: a model without one can still be measured.
+    tokenizer: Result<Tokenizer, String>,
+}
+
+/// A prompt and `GenerateOptions` of `www/semcot.js`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GenerateRequest {
+    text: Option<String>,
+    ids: Option<Vec<u32>>,
+    #[serde(default)]
+    special: bool,
+    max_tokens: Option<u32>,
+    #[serde(default)]
+    ignore_end: bool,
+    #[serde(default)]
+    stop: Vec<String>,
+    temperature: Option<f32>,
+    top_k: Option<u32>,
+    top_p: Option<f32>,
+    min_p: Option<f32>,
+    repetition_penalty: Option<f32>,
+    seed: Option<u64>,
+    tokens_per_submit: Option<u32>,
+}
+
+/// What was written, for JavaScript.
+#[derive(Serialize)]
+struct Written<'a> {
+    ids: &'a [u32],
+    text: &'a str,
+    target_passes: u32,
+    submits: u32,
+    read_backs: u32,
+    ms: Milliseconds,
 }
 
 /// `BenchOptions` of `www/semcot.js`.
@@ -58,11 +96,17 @@ impl SingleModel {
         let mut model = Model::open(&source).await.map_err(error::from_model)?;
         // A generator writes no tokens; measured as a plain model, it shows what its size costs.
         model.generator = None;
+        let tables = model.vocabulary().map_err(|error| error.to_string());
+        let tokenizer =
+            tables.and_then(|it| Tokenizer::from_vocabulary(it).map_err(|error| error.to_string()));
         let model = GpuModel::load(gpu, model, &source, GpuModelOptions::default()).await;
         let model = model.map_err(error::from_gpu)?;
         let executor = GpuPair::new(model, None, options.read_back()).await;
         let executor = executor.map_err(error::from_gpu)?;
-        Ok(SingleModel { executor })
+        Ok(SingleModel {
+            executor,
+            tokenizer,
+        })
     }
 
     /// What is loaded.
@@ -77,10 +121,72 @@ impl SingleModel {
         })
     }
 
+    /// Writes text behind a prompt. `on_text` gets each part of it, and ends the run by returning
+    /// false.
+    #[wasm_bindgen(unchecked_return_type = "Record<string, unknown>")]
+    pub async fn generate(
+        &mut self,
+        options: JsValue,
+        on_text: js_sys::Function,
+    ) -> JsResult<JsValue> {
+        let request: GenerateRequest = error::options(options)?;
+        let tokenizer = self.tokenizer.as_ref();
+        let tokenizer = tokenizer.map_err(|why| error::with_code("unsupported-model", why))?;
+        let prompt = request.prompt(tokenizer);
+        let options = GenerateOptions::from(request);
+        let on_text = |part: &str| tell(&on_text, part);
+        let generated = generate(&mut self.executor, tokenizer, &prompt, &options, on_text).await;
+        let generated = generated.map_err(error::from_gpu)?;
+        Ok(error::plain(&Written {
+            ids: &generated.ids,
+            text: &generated.text,
+            target_passes: generated.report.target_passes,
+            submits: generated.report.submits,
+            read_backs: generated.report.read_backs,
+            ms: generated.report.ms,
+        }))
+    }
+
     /// Times prefill and decode.
     #[wasm_bindgen(unchecked_return_type = "Record<string, unknown>")]
     pub async fn bench(&mut self, options: JsValue) -> JsResult<JsValue> {
         bench_target(&mut self.executor, options).await
+    }
+}
+
+impl GenerateRequest {
+    /// Ids as they are, or those of the text with the begin token that the metadata asks for.
+    fn prompt(&self, tokenizer: &Tokenizer) -> Vec<u32> {
+        let Some(text) = &self.text else {
+            return self.ids.clone().unwrap_or_default();
+        };
+        let ids = match self.special {
+            true => tokenizer.encode_prompt(text),
+            false => tokenizer.encode_text(text),
+        };
+        tokenizer.begin_token().into_iter().chain(ids).collect()
+    }
+}
+
+impl From<GenerateRequest> for GenerateOptions {
+    fn from(request: GenerateRequest) -> Self {
+        let (options, greedy) = (GenerateOptions::default(), Sampling::default());
+        GenerateOptions {
+            max_tokens: request.max_tokens.unwrap_or(options.max_tokens),
+            ignores_end: request.ignore_end,
+            stop_strings: request.stop,
+            sampling: Sampling {
+                temperature: request.temperature.unwrap_or(greedy.temperature),
+                top_k: request.top_k.unwrap_or(greedy.top_k),
+                top_p: request.top_p.unwrap_or(greedy.top_p),
+                min_p: request.min_p.unwrap_or(greedy.min_p),
+                repetition_penalty: request
+                    .repetition_penalty
+                    .unwrap_or(greedy.repetition_penalty),
+                seed: request.seed.unwrap_or(greedy.seed),
+            },
+            tokens_per_submit: request.tokens_per_submit,
+        }
     }
 }
 

@@ -194,6 +194,26 @@ test("a_bench_counts_dispatches_and_read_backs", async () => {
   assert.equal(error.code, "bad-input");
 });
 
+test("a_single_file_goes_on_with_a_text_the_same_for_the_same_seed", async () => {
+  const { first, again, other, parts, error } = await inPage(`
+    const single = await SemCoT.load("models/mini/target.gguf");
+    const options = { maxTokens: 12, ignoreEnd: true, temperature: 1, topP: 0.95, tokensPerSubmit: 4 };
+    const parts = [];
+    const onText = (part) => parts.push(part);
+    const first = await single.generate("Question: Tom has 5 apples.", { ...options, seed: 1, onText });
+    const again = await single.generate("Question: Tom has 5 apples.", { ...options, seed: 1, tokensPerSubmit: 3 });
+    const other = await single.generate("Question: Tom has 5 apples.", { ...options, seed: 2 });
+    const error = await caught(single.generate("Question:", { topP: 2 }));
+    await single.dispose();
+    return { first, again, other, parts, error };`);
+  assert.equal(first.ids.length, 12);
+  assert.equal(first.readBacks, 3);
+  assert.equal(parts.join(""), first.text);
+  assert.deepEqual(again.ids, first.ids);
+  assert.notDeepEqual(other.ids, first.ids);
+  assert.equal(error.code, "bad-input");
+});
+
 test("the_wasm_memory_stays_small_with_the_pair_loaded", async () => {
   // 64 MB is what was promised; weights go to the device in chunks and are never held here.
   const bytes = await inPage("return engine.wasmMemoryBytes();");
