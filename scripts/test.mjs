@@ -54,7 +54,8 @@ const STEPS = [
       await ensureWasmPack();
       const args = ["test", "--headless", "--chrome", "--chromedriver", "/usr/bin/chromedriver", "--mode", "no-install"];
       await run("wasm-pack", [...args, "--", "--no-default-features"], {
-        env: { WASM_BINDGEN_TEST_TIMEOUT: "120" },
+        // The table of kernels compiles some hundred pipelines.
+        env: { WASM_BINDGEN_TEST_TIMEOUT: "300" },
         onLine: count,
       });
     },

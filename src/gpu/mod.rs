@@ -14,6 +14,7 @@ mod model;
 mod pair;
 mod program;
 mod read_back;
+pub mod self_test;
 mod timing;
 mod tokens_per_submit;
 

@@ -1,0 +1,291 @@
+//! The table of cases: sizes that are no multiple of anything where the weight type allows, for
+//! every weight type, every type of cache, and both ways to hold rows.
+//!
+//! Sizes and options are constants of a pipeline, which drivers take a while to compile (lavapipe
+//! 3 s for `matmul_columns`, a tenth of that for most others); numbers of rows are not. So each
+//! weight type is tried in `matvec` and `embed` with each width, in `matmul` with the widest, which
+//! has an odd number of blocks; options that weights know nothing of are tried with F32.
+
+use super::super::{Reduce, kernel};
+use super::{
+    AttendCase, Case, EmbedCase, HeadsCase, LinearCase, Pass, RmsNormCase, RotateCase, SelectCase,
+};
+use crate::model::{KvType, RopePairing};
+use crate::weights::WeightType;
+
+/// Widths of rows, before they are made whole blocks; 3 is a single quad.
+const WIDTHS: [usize; 4] = [3, 64, 80, 96];
+
+/// No multiple of 4, nor of the 64 rows that lie side by side for software adapters.
+const VOCAB_SIZE: usize = 901;
+
+/// Lengths of prompts around those that threads and workgroups take.
+const LENGTHS: [u32; 5] = [1, 2, 31, 33, 150];
+
+/// The last rows of a longer prompt, and a piece of a prompt.
+const LAST_ROWS: Pass = Pass {
+    position: 0,
+    first_row: 26,
+    rows: 7,
+    is_done: false,
+};
+const LATER_PIECE: Pass = Pass {
+    position: 256,
+    first_row: 0,
+    rows: 31,
+    is_done: false,
+};
+const LATER_TOKEN: Pass = Pass {
+    position: 149,
+    first_row: 0,
+    rows: 1,
+    is_done: false,
+};
+const DONE: Pass = Pass {
+    position: 3,
+    first_row: 1,
+    rows: 5,
+    is_done: true,
+};
+
+const HEADS: [HeadsCase; 5] = [
+    heads(4, 2, 16),
+    heads(4, 1, 32),
+    heads(2, 2, 64),
+    heads(3, 1, 80),
+    heads(2, 1, 128),
+];
+
+const fn heads(heads: usize, kv_heads: usize, head_dim: usize) -> HeadsCase {
+    HeadsCase {
+        heads,
+        kv_heads,
+        head_dim,
+    }
+}
+
+/// Every case whose kernel this way to reduce completes differently from the others: by subgroups
+/// only the kernels that reduce, for the rest are those of [`Reduce::Workgroup`].
+pub fn cases(reduce: Reduce) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for &weights in WeightType::ALL {
+        matmul(weights, &mut cases);
+        matvec(weights, &mut cases);
+        embed(weights, &mut cases);
+    }
+    rms_norm(&mut cases);
+    select(&mut cases);
+    rotate(&mut cases);
+    attend(&mut cases);
+    if reduce == Reduce::Subgroup {
+        cases.retain(|it| kernel(it.kernel()).is_ok_and(|it| it.has_reduce()));
+    }
+    cases
+}
+
+/// The widths that a type allows; of types with blocks an odd number of blocks among them.
+fn widths(weights: WeightType) -> Vec<usize> {
+    let block_len = weights.block_len().max(4);
+    let mut widths = WIDTHS.map(|it| it.next_multiple_of(block_len)).to_vec();
+    widths.push(3 * block_len);
+    widths.sort_unstable();
+    widths.dedup();
+    widths
+}
+
+fn widest(weights: WeightType) -> usize {
+    widths(weights).into_iter().max().expect("there are widths")
+}
+
+/// What a linear map can be told, with sizes that divide nothing.
+fn linear_options(weights: WeightType, pass: Pass) -> [LinearCase; 4] {
+    let width = widest(weights);
+    let plain = |out_width| LinearCase::plain(weights, width, out_width, pass);
+    [
+        LinearCase {
+            is_gated: true,
+            ..plain(45)
+        },
+        LinearCase {
+            adds: true,
+            ..plain(66)
+        },
+        LinearCase {
+            has_bias: true,
+            out_first: 19,
+            out_spared: 7,
+            ..plain(77)
+        },
+        LinearCase {
+            has_bias: true,
+            is_compact: true,
+            ..plain(52)
+        },
+    ]
+}
+
+fn matmul(weights: WeightType, cases: &mut Vec<Case>) {
+    let plain = |width, rows| {
+        let pass = Pass::of_rows(rows);
+        LinearCase::plain(weights, width, VOCAB_SIZE, pass)
+    };
+    let mut linear = [2, 33].map(|rows| plain(widest(weights), rows)).to_vec();
+    if weights == WeightType::F32 {
+        linear.extend([plain(4, 31), plain(80, 31)]);
+        let options = linear_options(weights, LAST_ROWS);
+        linear.extend(options);
+        let [_, _, bias, _] = options;
+        linear.extend(LENGTHS.map(|rows| LinearCase {
+            pass: Pass::of_rows(rows),
+            ..bias
+        }));
+        linear.push(LinearCase { pass: DONE, ..bias });
+    }
+    cases.extend(linear.into_iter().map(Case::Linear));
+}
+
+fn matvec(weights: WeightType, cases: &mut Vec<Case>) {
+    let mut linear = Vec::new();
+    for width in widths(weights) {
+        linear.push(LinearCase {
+            has_norm: true,
+            ..LinearCase::plain(weights, width, VOCAB_SIZE, Pass::of_rows(1))
+        });
+    }
+    let [gated, adds, bias, compact] = linear_options(weights, LAST_ROWS);
+    linear.push(LinearCase {
+        has_norm: true,
+        ..gated
+    });
+    linear.push(adds);
+    if weights == WeightType::F32 {
+        linear.extend([bias, compact]);
+        linear.push(LinearCase {
+            has_norm: true,
+            ..bias
+        });
+        linear.push(LinearCase { pass: DONE, ..bias });
+    }
+    cases.extend(linear.into_iter().map(|it| {
+        Case::Linear(LinearCase {
+            is_one_row: true,
+            ..it
+        })
+    }));
+}
+
+fn embed(weights: WeightType, cases: &mut Vec<Case>) {
+    for width in widths(weights) {
+        for rows in [1, 33] {
+            cases.push(Case::Embed(EmbedCase {
+                weights,
+                vocab_size: VOCAB_SIZE,
+                width,
+                pass: Pass::of_rows(rows),
+            }));
+        }
+    }
+    if weights == WeightType::F32 {
+        cases.extend([LAST_ROWS, LATER_PIECE, LATER_TOKEN, DONE].map(|pass| {
+            Case::Embed(EmbedCase {
+                weights,
+                vocab_size: VOCAB_SIZE,
+                width: 80,
+                pass,
+            })
+        }));
+    }
+}
+
+fn rms_norm(cases: &mut Vec<Case>) {
+    // 1028: more quads than any workgroup has threads.
+    for width in [4, 64, 80, 96, 1028] {
+        for rows in LENGTHS {
+            let pass = Pass::of_rows(rows);
+            cases.push(Case::RmsNorm(RmsNormCase { width, pass }));
+        }
+    }
+    for pass in [LAST_ROWS, DONE] {
+        cases.push(Case::RmsNorm(RmsNormCase { width: 80, pass }));
+    }
+}
+
+fn select(cases: &mut Vec<Case>) {
+    // Around the number of threads that share a row.
+    for vocab_size in [1, 3, 31, 33, 64, 65, VOCAB_SIZE] {
+        for largest in [0, vocab_size / 2, vocab_size - 1] {
+            for (rows, is_end, is_done) in [(1, false, false), (33, true, false), (1, false, true)]
+            {
+                cases.push(Case::Select(SelectCase {
+                    vocab_size,
+                    largest,
+                    rows,
+                    is_end,
+                    is_done,
+                }));
+            }
+        }
+    }
+}
+
+fn rotate(cases: &mut Vec<Case>) {
+    let mut add = |heads, pairing, has_norms, kv| {
+        for pass in [Pass::of_rows(33), LAST_ROWS, LATER_TOKEN, DONE] {
+            cases.push(Case::Rotate(RotateCase {
+                heads,
+                pairing,
+                has_norms,
+                kv,
+                pass,
+            }));
+        }
+    };
+    for pairing in [RopePairing::Neighbours, RopePairing::Halves] {
+        for heads in HEADS {
+            for kv in [KvType::F32, KvType::F16] {
+                add(heads, pairing, false, kv);
+            }
+        }
+        add(HEADS[3], pairing, true, KvType::F32);
+    }
+}
+
+fn attend(cases: &mut Vec<Case>) {
+    let mut add = |heads, window, kv, is_one_row, pass| {
+        cases.push(Case::Attend(AttendCase {
+            heads,
+            window,
+            is_one_row,
+            kv,
+            pass,
+        }));
+    };
+    for heads in HEADS {
+        for kv in [KvType::F32, KvType::F16] {
+            for rows in LENGTHS {
+                add(heads, None, kv, false, Pass::of_rows(rows));
+            }
+            for pass in [LAST_ROWS, LATER_PIECE, DONE] {
+                add(heads, None, kv, false, pass);
+            }
+            let last_row = Pass {
+                first_row: 30,
+                ..Pass::of_rows(1)
+            };
+            for pass in [Pass::of_rows(1), last_row, LATER_TOKEN] {
+                add(heads, None, kv, true, pass);
+            }
+        }
+    }
+    for window in [1, 5, 200] {
+        add(
+            HEADS[0],
+            Some(window),
+            KvType::F16,
+            false,
+            Pass::of_rows(33),
+        );
+        add(HEADS[0], Some(window), KvType::F16, false, LATER_PIECE);
+        add(HEADS[0], Some(window), KvType::F16, true, LATER_TOKEN);
+    }
+}
