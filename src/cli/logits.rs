@@ -2,16 +2,19 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 
 use super::CommandError;
+use super::pair::{Device, DeviceArguments};
 use crate::formats::gguf::open_files;
 use crate::formats::safetensors::SafetensorsFile;
 use crate::formats::source::ByteSource;
+use crate::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions};
 use crate::model::step::EMBEDDING_GIVEN;
-use crate::model::{KvType, Model};
+use crate::model::{Head, Model};
 use crate::reference::{Executor, ExecutorOptions};
 use crate::tokenizer::Tokenizer;
 
@@ -34,27 +37,11 @@ pub struct Logits {
     /// POSITION:FILE.safetensors:TENSOR.
     #[arg(long)]
     splice: Option<Splice>,
-    /// How keys and values are kept.
-    #[arg(long, default_value = "f16")]
-    kv: Kv,
-    /// What computes.
-    #[arg(long, default_value = "cpu")]
-    device: Device,
+    #[command(flatten)]
+    device: DeviceArguments,
     /// Print JSON: {"vocab_size", "positions", "logits": one list a position}.
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Kv {
-    F16,
-    F32,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Device {
-    /// The CPU twin.
-    Cpu,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,25 +82,11 @@ pub fn run(arguments: &Logits) -> Result<(), CommandError> {
         Some(splice) => splice.insert(&mut ids)?,
         None => Vec::new(),
     };
-    let options = ExecutorOptions {
-        kv_type: match arguments.kv {
-            Kv::F16 => KvType::F16,
-            Kv::F32 => KvType::F32,
-        },
-        positions: Some(ids.len()),
-    };
     let source = pollster::block_on(open_files(&arguments.model))?;
     check_tokenizer(&source)?;
-    let (vocab_size, logits) = match arguments.device {
-        Device::Cpu => {
-            let mut executor = pollster::block_on(Executor::load(&source, options))?;
-            let logits = if arguments.all {
-                executor.logits(&ids, &given)?
-            } else {
-                executor.last_logits(&ids, &given)?
-            };
-            (executor.model().config.vocab_size, logits)
-        }
+    let (vocab_size, logits) = match arguments.device.device {
+        Device::Cpu => on_cpu(arguments, &source, &ids, &given.concat())?,
+        Device::Gpu => pollster::block_on(on_gpu(arguments, &source, &ids, &given))?,
     };
     let rows = logits.len() / vocab_size;
     let printed = Printed {
@@ -141,9 +114,52 @@ fn check_tokenizer(source: &impl ByteSource) -> Result<(), CommandError> {
     Ok(())
 }
 
+/// The size of the vocabulary, and logits of the CPU twin.
+fn on_cpu(
+    arguments: &Logits,
+    source: &impl ByteSource,
+    ids: &[u32],
+    given: &[f32],
+) -> Result<(usize, Vec<f32>), CommandError> {
+    let options = ExecutorOptions {
+        kv_type: arguments.device.kv.into(),
+        positions: Some(ids.len()),
+    };
+    let mut executor = pollster::block_on(Executor::load(source, options))?;
+    let logits = if arguments.all {
+        executor.logits(ids, given)?
+    } else {
+        executor.last_logits(ids, given)?
+    };
+    Ok((executor.model().config.vocab_size, logits))
+}
+
+/// The size of the vocabulary, and logits of the GPU.
+async fn on_gpu(
+    arguments: &Logits,
+    source: &impl ByteSource,
+    ids: &[u32],
+    given: &[Vec<f32>],
+) -> Result<(usize, Vec<f32>), CommandError> {
+    let gpu = Arc::new(Gpu::new(GpuOptions::default()).await?);
+    let model = Model::open(source).await?;
+    let options = GpuModelOptions {
+        kv: arguments.device.kv.into(),
+        context_tokens: Some(ids.len()),
+    };
+    let model = GpuModel::load(gpu, model, source, options).await?;
+    let head = if arguments.all {
+        Head::AllLogits
+    } else {
+        Head::LastLogits
+    };
+    let logits = model.forward(ids, given, head.into()).await?;
+    Ok((model.config().vocab_size, logits))
+}
+
 impl Splice {
-    /// Marks the inserted rows in `ids` and gives their values.
-    fn insert(&self, ids: &mut Vec<u32>) -> Result<Vec<f32>, CommandError> {
+    /// Marks the inserted rows in `ids` and gives them.
+    fn insert(&self, ids: &mut Vec<u32>) -> Result<Vec<Vec<f32>>, CommandError> {
         if self.position > ids.len() {
             let message = format!(
                 "--splice is at position {}, but there are {} ids",
@@ -153,7 +169,7 @@ impl Splice {
             return Err(message.into());
         }
         let rows = SafetensorsFile::open(&self.file)?.values(&self.tensor)?;
-        let [count, _] = rows.shape[..] else {
+        let [count, width] = rows.shape[..] else {
             let message = format!(
                 "tensor {} has shape {:?}, expected [rows, hidden size]",
                 self.tensor, rows.shape
@@ -162,7 +178,8 @@ impl Splice {
         };
         let marks = std::iter::repeat_n(EMBEDDING_GIVEN, count);
         ids.splice(self.position..self.position, marks);
-        Ok(rows.values)
+        let row = |index: usize| rows.values[index * width..][..width].to_vec();
+        Ok((0..count).map(row).collect())
     }
 }
 

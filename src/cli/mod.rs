@@ -8,6 +8,7 @@ mod eval;
 #[cfg(feature = "train")]
 mod export;
 mod generate;
+mod kernels;
 mod logits;
 mod pair;
 #[cfg(feature = "train")]
@@ -34,6 +35,7 @@ enum Command {
     Data(data::Data),
     Eval(eval::Arguments),
     Generate(generate::Arguments),
+    Kernels(kernels::Arguments),
     Logits(logits::Logits),
     Tokenize(tokenize::Arguments),
     #[cfg(feature = "train")]
@@ -56,6 +58,7 @@ pub fn run() -> Result<(), CommandError> {
         Command::Data(data) => data::run(&data),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
+        Command::Kernels(arguments) => kernels::run(&arguments),
         Command::Logits(logits) => logits::run(&logits),
         Command::Tokenize(arguments) => tokenize::run(&arguments),
         #[cfg(feature = "train")]
