@@ -7,16 +7,13 @@
 
 use std::collections::BTreeMap;
 
-use semcot::gpu::{Gpu, GpuOptions, Reduce, self_test};
+use semcot::gpu::self_test::{self, Case};
+use semcot::gpu::{Gpu, GpuOptions, Reduce};
 
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
-async fn gpu(reduce: Reduce) -> Gpu {
-    let options = GpuOptions {
-        reduce: Some(reduce),
-        ..GpuOptions::default()
-    };
+async fn gpu(options: GpuOptions) -> Gpu {
     Gpu::new(options).await.expect("an adapter")
 }
 
@@ -27,17 +24,36 @@ fn print(line: &str) {
     println!("{line}");
 }
 
-/// Runs the table; fails with every case that disagrees.
+/// Every case for one way to reduce.
 async fn check_all(reduce: Reduce) {
-    let gpu = gpu(reduce).await;
-    if !reduce.is_offered(gpu.features()) {
+    let gpu = gpu(GpuOptions {
+        reduce: Some(reduce),
+        ..GpuOptions::default()
+    })
+    .await;
+    if reduce.is_offered(gpu.features()) {
+        check(&gpu, &self_test::cases(reduce)).await;
+    } else {
         print(&format!("{} has no subgroups", gpu.info().name));
-        return;
     }
+}
+
+/// Weights that no binding of the device can hold.
+async fn check_pieces() {
+    let gpu = gpu(GpuOptions {
+        most_binding_bytes: Some(self_test::SMALL_BINDING_BYTES),
+        ..GpuOptions::default()
+    })
+    .await;
+    check(&gpu, &self_test::cases_in_pieces()).await;
+}
+
+/// Runs cases; fails with every one that disagrees.
+async fn check(gpu: &Gpu, cases: &[Case]) {
     let mut wrong = Vec::new();
     let mut kernels: BTreeMap<&str, (usize, f32)> = BTreeMap::new();
-    for case in self_test::cases(reduce) {
-        let comparison = case.check(&gpu).await.expect("the device takes it");
+    for case in cases {
+        let comparison = case.check(gpu).await.expect("the device takes it");
         let (count, most) = kernels.entry(case.kernel()).or_default();
         *count += 1;
         *most = most.max(comparison.worst.tolerances);
@@ -46,10 +62,10 @@ async fn check_all(reduce: Reduce) {
         }
     }
     assert!(!kernels.is_empty(), "there was nothing to check");
+    let reduce = gpu.layout().reduce.name();
     for (kernel, (count, most)) in kernels {
         print(&format!(
-            "{kernel}, {}: {count} cases, at most {most:.3} of the tolerance",
-            reduce.name()
+            "{kernel}, {reduce}: {count} cases, at most {most:.3} of the tolerance"
         ));
     }
     assert!(
@@ -60,25 +76,26 @@ async fn check_all(reduce: Reduce) {
     );
 }
 
-/// Each way to reduce as a native test and as a test in the browser.
-macro_rules! ways {
-    ($($name:ident: $reduce:expr;)*) => {$(
+/// Each as a native test and as a test in the browser.
+macro_rules! tests {
+    ($($name:ident: $checked:expr;)*) => {$(
         #[cfg(not(target_arch = "wasm32"))]
         #[test]
         fn $name() {
-            pollster::block_on(check_all($reduce));
+            pollster::block_on($checked);
         }
 
         #[cfg(target_arch = "wasm32")]
         #[wasm_bindgen_test::wasm_bindgen_test]
         async fn $name() {
-            check_all($reduce).await;
+            $checked.await;
         }
     )*};
 }
 
-ways! {
-    kernels_agree_with_their_twins_one_thread_a_row: Reduce::Serial;
-    kernels_agree_with_their_twins_through_workgroup_memory: Reduce::Workgroup;
-    kernels_agree_with_their_twins_by_subgroups: Reduce::Subgroup;
+tests! {
+    kernels_agree_with_their_twins_one_thread_a_row: check_all(Reduce::Serial);
+    kernels_agree_with_their_twins_through_workgroup_memory: check_all(Reduce::Workgroup);
+    kernels_agree_with_their_twins_by_subgroups: check_all(Reduce::Subgroup);
+    weights_larger_than_a_binding_are_computed_in_pieces: check_pieces();
 }

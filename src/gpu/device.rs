@@ -14,6 +14,9 @@ pub struct GpuOptions {
     pub adapter_name: Option<String>,
     /// How rows are reduced; absent: by the adapter's type.
     pub reduce: Option<Reduce>,
+    /// Largest binding of a storage buffer; absent: the adapter's limit. Weights above it are kept
+    /// in pieces.
+    pub most_binding_bytes: Option<u64>,
 }
 
 /// How kernels are laid out on the adapter.
@@ -46,7 +49,11 @@ impl Gpu {
             & (wgpu::Features::TIMESTAMP_QUERY
                 | wgpu::Features::SUBGROUP
                 | wgpu::Features::SHADER_F16);
-        let limits = adapter.limits();
+        let mut limits = adapter.limits();
+        if let Some(most) = options.most_binding_bytes {
+            limits.max_storage_buffer_binding_size =
+                limits.max_storage_buffer_binding_size.min(most);
+        }
         let (device, queue) = adapter
             .request_device(&wgpu::DeviceDescriptor {
                 label: Some("semcot"),

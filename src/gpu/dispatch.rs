@@ -2,8 +2,8 @@
 //! it takes. Tiles and threads are known here and in the WGSL, nowhere else. What is dispatched in
 //! which order is `program`'s.
 
-use super::buffers::Weight;
 use super::kernels::{Constant, Parts, WeightLayout};
+use super::weight::{Piece, Weight};
 use super::{Gpu, GpuError, kernel};
 use crate::model::{KvType, LlamaConfig, RopePairing};
 use crate::weights::WeightType;
@@ -106,8 +106,34 @@ pub(super) struct Linear<'a> {
 }
 
 impl Linear<'_> {
+    /// The map, piece by piece of its weight. The rows of a gated one's two matrices are far apart,
+    /// so that it must be whole.
+    fn pieces(&self) -> Result<Vec<LinearPiece<'_>>, GpuError> {
+        let pieces = self.weight.pieces();
+        if self.gated && pieces.len() > 1 {
+            return Err(GpuError::Unsupported {
+                what: "number of buffers that ffn_gate and ffn_up fill on this adapter",
+                found: pieces.len() as u64,
+                most: 1,
+            });
+        }
+        let piece = |weight| LinearPiece {
+            linear: self,
+            weight,
+        };
+        Ok(pieces.iter().map(piece).collect())
+    }
+}
+
+/// A linear map by one piece of its weight: some of the columns of the output.
+struct LinearPiece<'a> {
+    linear: &'a Linear<'a>,
+    weight: &'a Piece,
+}
+
+impl LinearPiece<'_> {
     fn out_width(&self) -> usize {
-        if self.gated {
+        if self.linear.gated {
             self.weight.rows / 2
         } else {
             self.weight.rows
@@ -115,22 +141,32 @@ impl Linear<'_> {
     }
 
     fn constants(&self) -> Vec<Constant> {
+        let linear = self.linear;
+        let out_first = linear.out_first as usize + self.weight.first_row;
         vec![
-            ("WIDTH_QUADS", (self.weight.cols / 4) as f64),
+            ("WIDTH_QUADS", (linear.weight.cols / 4) as f64),
             ("OUT_WIDTH", self.out_width() as f64),
-            ("OUT_FIRST", f64::from(self.out_first)),
-            ("BIAS", self.bias.is_some().into()),
-            ("ADD", self.add.into()),
-            ("GATED", self.gated.into()),
-            ("OUT_STRIDE", self.out_stride as f64),
-            ("COMPACT", self.compact.into()),
+            ("OUT_FIRST", out_first as f64),
+            ("BIAS", linear.bias.is_some().into()),
+            ("ADD", linear.add.into()),
+            ("GATED", linear.gated.into()),
+            ("OUT_STRIDE", linear.out_stride as f64),
+            ("COMPACT", linear.compact.into()),
         ]
     }
 
-    /// A vector, or, where there is none, bytes that nothing reads.
-    fn vector<'a>(&'a self, vector: Option<&'a Weight>) -> wgpu::BindingResource<'a> {
-        match vector {
-            Some(vector) => vector.main(),
+    /// The norm's weight, or, where there is none, bytes that nothing reads.
+    fn norm(&self) -> wgpu::BindingResource<'_> {
+        match self.linear.norm {
+            Some((weight, _)) => weight.vector(0),
+            None => self.weight.scales(),
+        }
+    }
+
+    /// The bias of the piece's columns, or bytes that nothing reads.
+    fn bias(&self) -> wgpu::BindingResource<'_> {
+        match self.linear.bias {
+            Some(bias) => bias.vector(self.weight.first_row),
             None => self.weight.scales(),
         }
     }
@@ -222,26 +258,33 @@ impl Gpu {
         tokens: &wgpu::Buffer,
         given: &wgpu::Buffer,
         out: &wgpu::Buffer,
-    ) -> Result<Dispatch, GpuError> {
+    ) -> Result<Vec<Dispatch>, GpuError> {
         let quads = table.cols / 4;
-        self.dispatch(
-            "embed",
-            (table.weight_type, NO_CACHE),
-            &[("WIDTH_QUADS", quads as f64)],
-            &[
-                run.as_entire_binding(),
-                table.main(),
-                table.scales(),
-                tokens.as_entire_binding(),
-                given.as_entire_binding(),
-                out.as_entire_binding(),
-            ],
-            Grid::ByRows {
-                rows: 1,
-                threads: quads as u64,
-                threads_per_group: THREADS,
-            },
-        )
+        let embed = |piece: &Piece| {
+            self.dispatch(
+                "embed",
+                (table.weight_type, NO_CACHE),
+                &[
+                    ("WIDTH_QUADS", quads as f64),
+                    ("TABLE_FIRST", piece.first_row as f64),
+                    ("TABLE_ROWS", piece.rows as f64),
+                ],
+                &[
+                    run.as_entire_binding(),
+                    piece.main(),
+                    piece.scales(),
+                    tokens.as_entire_binding(),
+                    given.as_entire_binding(),
+                    out.as_entire_binding(),
+                ],
+                Grid::ByRows {
+                    rows: 1,
+                    threads: quads as u64,
+                    threads_per_group: THREADS,
+                },
+            )
+        };
+        table.pieces().iter().map(embed).collect()
     }
 
     /// The norm of all rows.
@@ -261,7 +304,7 @@ impl Gpu {
             ],
             &[
                 run.as_entire_binding(),
-                weight.main(),
+                weight.vector(0),
                 x.as_entire_binding(),
                 out.as_entire_binding(),
             ],
@@ -278,39 +321,42 @@ impl Gpu {
         &self,
         run: &wgpu::Buffer,
         linear: &Linear<'_>,
-    ) -> Result<Dispatch, GpuError> {
-        let mut constants = linear.constants();
-        constants.push(("NORM", linear.norm.is_some().into()));
-        if let Some((_, eps)) = linear.norm {
-            constants.push(("EPS", f64::from(eps)));
-        }
-        let columns = linear.out_width() as u64;
-        let reduce = self.layout().reduce;
-        let (name, groups) = match reduce.weight_layout() {
-            WeightLayout::Rows => {
-                let groups = columns.div_ceil(u64::from(reduce.rows_per_workgroup()));
-                ("matvec", groups)
+    ) -> Result<Vec<Dispatch>, GpuError> {
+        let matvec = |piece: &LinearPiece<'_>| {
+            let mut constants = piece.constants();
+            constants.push(("NORM", linear.norm.is_some().into()));
+            if let Some((_, eps)) = linear.norm {
+                constants.push(("EPS", f64::from(eps)));
             }
-            WeightLayout::Columns => {
-                let threads = columns.div_ceil(MATVEC_COLUMNS_COLUMNS * LANES) * LANES;
-                ("matvec_columns", threads.div_ceil(THREADS))
-            }
+            let columns = piece.out_width() as u64;
+            let reduce = self.layout().reduce;
+            let (name, groups) = match reduce.weight_layout() {
+                WeightLayout::Rows => {
+                    let groups = columns.div_ceil(u64::from(reduce.rows_per_workgroup()));
+                    ("matvec", groups)
+                }
+                WeightLayout::Columns => {
+                    let threads = columns.div_ceil(MATVEC_COLUMNS_COLUMNS * LANES) * LANES;
+                    ("matvec_columns", threads.div_ceil(THREADS))
+                }
+            };
+            self.dispatch(
+                name,
+                (linear.weight.weight_type, NO_CACHE),
+                &constants,
+                &[
+                    run.as_entire_binding(),
+                    piece.weight.main(),
+                    piece.weight.scales(),
+                    piece.norm(),
+                    piece.bias(),
+                    linear.x.as_entire_binding(),
+                    linear.out.as_entire_binding(),
+                ],
+                Grid::Fixed(groups),
+            )
         };
-        self.dispatch(
-            name,
-            (linear.weight.weight_type, NO_CACHE),
-            &constants,
-            &[
-                run.as_entire_binding(),
-                linear.weight.main(),
-                linear.weight.scales(),
-                linear.vector(linear.norm.map(|(weight, _)| weight)),
-                linear.vector(linear.bias),
-                linear.x.as_entire_binding(),
-                linear.out.as_entire_binding(),
-            ],
-            Grid::Fixed(groups),
-        )
+        linear.pieces()?.iter().map(matvec).collect()
     }
 
     /// A linear map of all rows; its input is normed already.
@@ -318,33 +364,36 @@ impl Gpu {
         &self,
         run: &wgpu::Buffer,
         linear: &Linear<'_>,
-    ) -> Result<Dispatch, GpuError> {
-        let rows = linear.weight.rows as u64;
-        let (name, threads) = match self.layout().reduce.weight_layout() {
-            WeightLayout::Rows => ("matmul", rows.div_ceil(MATMUL_COLUMNS)),
-            WeightLayout::Columns => {
-                let tiles = rows.div_ceil(MATMUL_COLUMNS_COLUMNS * LANES);
-                ("matmul_columns", tiles * LANES)
-            }
+    ) -> Result<Vec<Dispatch>, GpuError> {
+        let matmul = |piece: &LinearPiece<'_>| {
+            let rows = piece.weight.rows as u64;
+            let (name, threads) = match self.layout().reduce.weight_layout() {
+                WeightLayout::Rows => ("matmul", rows.div_ceil(MATMUL_COLUMNS)),
+                WeightLayout::Columns => {
+                    let tiles = rows.div_ceil(MATMUL_COLUMNS_COLUMNS * LANES);
+                    ("matmul_columns", tiles * LANES)
+                }
+            };
+            self.dispatch(
+                name,
+                (linear.weight.weight_type, NO_CACHE),
+                &piece.constants(),
+                &[
+                    run.as_entire_binding(),
+                    piece.weight.main(),
+                    piece.weight.scales(),
+                    piece.bias(),
+                    linear.x.as_entire_binding(),
+                    linear.out.as_entire_binding(),
+                ],
+                Grid::ByRows {
+                    rows: ROWS_A_THREAD,
+                    threads,
+                    threads_per_group: THREADS,
+                },
+            )
         };
-        self.dispatch(
-            name,
-            (linear.weight.weight_type, NO_CACHE),
-            &linear.constants(),
-            &[
-                run.as_entire_binding(),
-                linear.weight.main(),
-                linear.weight.scales(),
-                linear.vector(linear.bias),
-                linear.x.as_entire_binding(),
-                linear.out.as_entire_binding(),
-            ],
-            Grid::ByRows {
-                rows: ROWS_A_THREAD,
-                threads,
-                threads_per_group: THREADS,
-            },
-        )
+        linear.pieces()?.iter().map(matmul).collect()
     }
 
     /// Norms the heads of queries and keys, rotates them, and stores keys and values.
@@ -365,7 +414,7 @@ impl Gpu {
         }
         // Where there are none, something that nothing reads.
         let vector = |of: fn(RotateNorms<'_>) -> &Weight| match norms {
-            Some(norms) => of(norms).main(),
+            Some(norms) => of(norms).vector(0),
             None => rotations.as_entire_binding(),
         };
         self.dispatch(

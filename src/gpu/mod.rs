@@ -17,11 +17,12 @@ mod read_back;
 pub mod self_test;
 mod timing;
 mod tokens_per_submit;
+mod weight;
 
-pub use buffers::Weight;
 pub use device::{Gpu, GpuOptions, Layout};
 pub use error::GpuError;
 pub use kernels::{BindingKind, KERNELS, Kernel, Parts, Reduce, WeightLayout, assemble, kernel};
 pub use model::{GpuModel, GpuModelOptions};
 pub use pair::GpuPair;
 pub use read_back::ReadBack;
+pub use weight::Weight;

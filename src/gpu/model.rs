@@ -5,13 +5,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::activations::{Activations, Capacity, GIVEN_FIRST, MAX_GIVEN, MAX_ROWS, RUN_BYTES};
-use super::buffers::Weight;
 use super::dispatch::{Dispatch, encode};
 use super::program::{Choices, Compiler, Program, Wanted};
 use super::timing::{self, Timestamps};
+use super::weight::Weight;
 use super::{Gpu, GpuError, ReadBack};
 use crate::formats::source::ByteSource;
-use crate::model::step::EMBEDDING_GIVEN;
+use crate::model::step::{EMBEDDING_GIVEN, WeightId};
 use crate::model::{
     ForwardOptions, Head, KvType, LlamaConfig, Model, RequestError, RunState, Sampling, check_ids,
     forward, read_weights, rope_frequencies, rope_table,
@@ -145,12 +145,15 @@ impl GpuModel {
 
     /// Dispatches of one decode pass, and of these the ones of a layer.
     pub fn decode_dispatches(&self) -> (u32, u32) {
-        // Besides the layers: embedding, head, choice.
         let choice = u32::from(self.choices.is_some());
         let total = self.decode.len() as u32 + choice;
+        let weights = &self.model.weights;
+        let pieces = |id: WeightId| self.weights[id.0].pieces().len() as u32;
+        // Besides the layers: embedding, head, choice.
+        let besides = pieces(weights.embedding) + pieces(weights.output) + 1;
         (
             total,
-            total.saturating_sub(3) / self.model.config.num_layers as u32,
+            total.saturating_sub(besides) / self.model.config.num_layers as u32,
         )
     }
 

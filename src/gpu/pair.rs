@@ -17,7 +17,7 @@ use crate::model::{ModelError, RunState, Sampling, check_pair};
 struct Source {
     model: GpuModel,
     /// The wanted hidden rows to the target's given embeddings.
-    project: Dispatch,
+    project: Vec<Dispatch>,
 }
 
 /// A target, and where there is one, its generator.
@@ -214,8 +214,7 @@ impl GpuPair {
             label: Some("projection"),
             timestamp_writes: timestamps.and_then(|it| it.writes(Phase::Generator, false, true)),
         });
-        let project = std::slice::from_ref(&source.project);
-        report.dispatches += encode(&self.gpu, &mut pass, project, input.count);
+        report.dispatches += encode(&self.gpu, &mut pass, &source.project, input.count);
         report.generator_passes = 1;
     }
 

@@ -3,8 +3,8 @@
 //! vectors; both work on the same buffers.
 
 use super::activations::Activations;
-use super::buffers::Weight;
 use super::dispatch::{Dispatch, Linear, RotateNorms, Rows};
+use super::weight::Weight;
 use super::{Gpu, GpuError};
 use crate::model::LlamaConfig;
 use crate::model::step::{Output, Slot, Step, WeightId};
@@ -106,7 +106,7 @@ impl Compiler<'_> {
                 dispatches.push(self.rms_norm(run, x, weight, &self.activations.normed)?);
                 normed = Some(norm);
             }
-            dispatches.push(self.dispatch(step, rows, run)?);
+            dispatches.extend(self.dispatch(step, rows, run)?);
             if normed.is_some_and(|(slot, _)| Some(slot) == written(step)) {
                 normed = None;
             }
@@ -114,7 +114,12 @@ impl Compiler<'_> {
         Ok(dispatches)
     }
 
-    fn dispatch(&self, step: Step, rows: Rows, run: &wgpu::Buffer) -> Result<Dispatch, GpuError> {
+    fn dispatch(
+        &self,
+        step: Step,
+        rows: Rows,
+        run: &wgpu::Buffer,
+    ) -> Result<Vec<Dispatch>, GpuError> {
         let (gpu, activations) = (self.gpu, self.activations);
         match step {
             Step::Embed { table, out } => gpu.embed(
@@ -125,7 +130,8 @@ impl Compiler<'_> {
                 activations.slot(out),
             ),
             Step::RmsNorm { x, weight, out } => {
-                self.rms_norm(run, x, weight, activations.slot(out))
+                let norm = self.rms_norm(run, x, weight, activations.slot(out))?;
+                Ok(vec![norm])
             }
             Step::Linear {
                 x,
@@ -162,7 +168,7 @@ impl Compiler<'_> {
                 };
                 self.linear(run, linear, rows)
             }
-            Step::RotateAndCache { layer, norms } => gpu.rotate_and_cache(
+            Step::RotateAndCache { layer, norms } => Ok(vec![gpu.rotate_and_cache(
                 run,
                 self.config.into(),
                 &activations.rotations,
@@ -173,15 +179,15 @@ impl Compiler<'_> {
                     key: &self.weights[it.key.0],
                     eps: self.config.rms_norm_eps,
                 }),
-            ),
-            Step::Attend { layer } => gpu.attend(
+            )?]),
+            Step::Attend { layer } => Ok(vec![gpu.attend(
                 run,
                 self.config.into(),
                 rows,
                 &activations.qkv,
                 &activations.cache[layer as usize],
                 &activations.attention,
-            ),
+            )?]),
         }
     }
 
@@ -221,7 +227,7 @@ impl Compiler<'_> {
         run: &wgpu::Buffer,
         linear: Linear<'_>,
         rows: Rows,
-    ) -> Result<Dispatch, GpuError> {
+    ) -> Result<Vec<Dispatch>, GpuError> {
         match (rows, linear.norm) {
             (Rows::One, _) => self.gpu.matvec(run, &linear),
             (Rows::Many, None) => self.gpu.matmul(run, &linear),

@@ -137,7 +137,7 @@ impl RotateCase {
             }),
         )?;
         let found_qkv: Vec<f32> = gpu
-            .written(dispatch, pass.rows, &qkv_buffer, qkv.len())
+            .written(&[dispatch], pass.rows, &qkv_buffer, qkv.len())
             .await?;
         let found_keys = unpacked(gpu, &cache.keys, kv, cache_len).await?;
         let found_values = unpacked(gpu, &cache.values, kv, cache_len).await?;
@@ -230,7 +230,7 @@ impl AttendCase {
             &out_buffer,
         )?;
         let found: Vec<f32> = gpu
-            .written(dispatch, pass.rows, &out_buffer, out.len())
+            .written(&[dispatch], pass.rows, &out_buffer, out.len())
             .await?;
 
         let constants = reference::Attend {

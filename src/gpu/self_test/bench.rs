@@ -1,7 +1,7 @@
 //! What every case needs: seeded values, buffers that hold them, one dispatch, and what it wrote.
 
-use super::super::buffers::Weight;
 use super::super::dispatch::{Dispatch, encode};
+use super::super::weight::Weight;
 use super::super::{Gpu, GpuError, ReadBack};
 use crate::model::RunState;
 use crate::weights::WeightType;
@@ -74,17 +74,17 @@ impl Gpu {
         Ok(self.weight(WeightType::F32, values, values.len())?.0)
     }
 
-    /// Dispatches a kernel for `rows` rows and reads a buffer of `len` values back.
+    /// Dispatches a kernel, or its pieces, for `rows` rows and reads a buffer of `len` values back.
     pub(super) async fn written<T: bytemuck::Pod>(
         &self,
-        dispatch: Dispatch,
+        dispatches: &[Dispatch],
         rows: u32,
         buffer: &wgpu::Buffer,
         len: usize,
     ) -> Result<Vec<T>, GpuError> {
         let mut encoder = self.device.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        encode(self, &mut pass, &[dispatch], rows);
+        encode(self, &mut pass, dispatches, rows);
         drop(pass);
         self.queue.submit([encoder.finish()]);
         self.content(buffer, len).await

@@ -98,12 +98,14 @@ impl LinearCase {
             compact: self.is_compact,
         };
         let run_buffer = gpu.run_buffer(pass.run())?;
-        let dispatch = if self.is_one_row {
+        let dispatches = if self.is_one_row {
             gpu.matvec(&run_buffer, &linear)?
         } else {
             gpu.matmul(&run_buffer, &linear)?
         };
-        let found: Vec<f32> = gpu.written(dispatch, pass.rows, &y_buffer, y.len()).await?;
+        let found: Vec<f32> = gpu
+            .written(&dispatches, pass.rows, &y_buffer, y.len())
+            .await?;
 
         let twin = reference::Linear {
             width: self.width,

@@ -56,7 +56,7 @@ impl EmbedCase {
         }
         let mut out = values.within(1.0, pass.buffer_rows() * width);
         let out_buffer = gpu.filled("out", &out)?;
-        let dispatch = gpu.embed(
+        let dispatches = gpu.embed(
             &gpu.run_buffer(pass.run())?,
             &weight,
             &gpu.filled("tokens", &tokens)?,
@@ -64,7 +64,7 @@ impl EmbedCase {
             &out_buffer,
         )?;
         let found: Vec<f32> = gpu
-            .written(dispatch, pass.rows, &out_buffer, out.len())
+            .written(&dispatches, pass.rows, &out_buffer, out.len())
             .await?;
         if !pass.is_done {
             let rows = &mut out[pass.first_row as usize * width..];
@@ -99,7 +99,7 @@ impl RmsNormCase {
             &out_buffer,
         )?;
         let found: Vec<f32> = gpu
-            .written(dispatch, pass.rows, &out_buffer, out.len())
+            .written(&[dispatch], pass.rows, &out_buffer, out.len())
             .await?;
         if !pass.is_done {
             let first = pass.first_row as usize * width;
@@ -158,7 +158,7 @@ impl SelectCase {
         let logits_buffer = gpu.filled("logits", &logits)?;
         let dispatch = gpu.select(&run_buffer, self.vocab_size, &logits_buffer, &tokens_buffer)?;
         let found_tokens: Vec<u32> = gpu
-            .written(dispatch, 1, &tokens_buffer, tokens.len())
+            .written(&[dispatch], 1, &tokens_buffer, tokens.len())
             .await?;
         let found_run: Vec<u32> = gpu.content(&run_buffer, run.words().len()).await?;
         reference::select(&mut run, &logits, &mut tokens);

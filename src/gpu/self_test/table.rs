@@ -83,6 +83,42 @@ pub fn cases(reduce: Reduce) -> Vec<Case> {
     cases
 }
 
+/// A limit on bindings that the weights of [`cases_in_pieces`] are two or three times as large as,
+/// and that none of their other buffers reaches.
+pub const SMALL_BINDING_BYTES: u64 = 128 << 10;
+
+/// Cases for a device of [`SMALL_BINDING_BYTES`]: weights in pieces, with bias and a first column so
+/// that those of a piece are in the wrong place unless they move with it.
+pub fn cases_in_pieces() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (weights, width) in [(WeightType::F32, 96), (WeightType::Q8_0, 288)] {
+        let pass = Pass::of_rows(33);
+        let matvec = LinearCase {
+            out_first: 19,
+            out_spared: 7,
+            is_one_row: true,
+            has_norm: true,
+            has_bias: true,
+            ..LinearCase::plain(weights, width, VOCAB_SIZE, pass)
+        };
+        cases.push(Case::Linear(matvec));
+        cases.push(Case::Embed(EmbedCase {
+            weights,
+            vocab_size: VOCAB_SIZE,
+            width,
+            pass,
+        }));
+        if weights == WeightType::F32 {
+            cases.push(Case::Linear(LinearCase {
+                is_one_row: false,
+                has_norm: false,
+                ..matvec
+            }));
+        }
+    }
+    cases
+}
+
 /// The widths that a type allows; of types with blocks an odd number of blocks among them.
 fn widths(weights: WeightType) -> Vec<usize> {
     let block_len = weights.block_len().max(4);
