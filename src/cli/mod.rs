@@ -8,6 +8,7 @@ mod eval;
 #[cfg(feature = "train")]
 mod export;
 mod generate;
+mod inspect;
 mod kernels;
 mod logits;
 mod pair;
@@ -35,6 +36,7 @@ enum Command {
     Data(data::Data),
     Eval(eval::Arguments),
     Generate(generate::Arguments),
+    Inspect(inspect::Arguments),
     Kernels(kernels::Arguments),
     Logits(logits::Logits),
     Tokenize(tokenize::Arguments),
@@ -59,6 +61,7 @@ pub fn run() -> Result<(), CommandError> {
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Kernels(arguments) => kernels::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Logits(logits) => logits::run(&logits),
         Command::Tokenize(arguments) => tokenize::run(&arguments),
         #[cfg(feature = "train")]

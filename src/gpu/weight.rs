@@ -194,6 +194,11 @@ impl Piece {
     }
 }
 
+/// Bytes that a weight takes in one piece, in the layout of GPUs.
+pub(super) fn gpu_layout_bytes(weight_type: WeightType, rows: usize, cols: usize) -> u64 {
+    buffer_bytes(planes(weight_type, rows, cols, WeightLayout::Rows))
+}
+
 /// Bytes of the planes of so many rows on the GPU.
 fn planes(weight_type: WeightType, rows: usize, cols: usize, layout: WeightLayout) -> PlaneBytes {
     match layout {
