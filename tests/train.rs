@@ -48,6 +48,7 @@ num_layers = 2
 num_heads = 2
 num_kv_heads = 1
 intermediate_size = 64
+head_dim = 32
 [target.schedule]
 steps = 120
 batch = 4
@@ -91,6 +92,8 @@ learning_rate = 1e-3
 warmup_steps = 10
 final_rate = 0.1
 checkpoint_every = 3
+[generator.schedule.optimizer]
+matrices = "muon"
 "#;
 
 /// A fresh folder with the configuration in it.

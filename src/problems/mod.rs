@@ -42,6 +42,12 @@ pub enum Family {
 }
 
 impl Problem {
+    /// Whether somebody borrows: the event that goes both ways in the same words, so that only the names tell who gets
+    /// what. Models learn it last, and training can draw more of it.
+    pub fn tells_of_borrowing(&self) -> bool {
+        self.query.contains(" borrow")
+    }
+
     /// The texts that a model of this problem reads and writes, with the prompt that stands before a question:
     /// what a tokenizer learns its words from.
     pub fn texts(&self, question_prompt: &str) -> [String; 4] {

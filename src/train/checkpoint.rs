@@ -12,9 +12,9 @@ use burn::tensor::{Device, TensorData};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::adamw::{AdamW, Moments};
 use super::error::TrainError;
 use super::llama::Named;
+use super::optimizer::{Moments, Optimizer};
 
 /// Where a run stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ impl Stored {
 pub fn save(
     path: &Path,
     parameters: Vec<Named<'_>>,
-    optimizer: Option<&AdamW>,
+    optimizer: Option<&Optimizer>,
     position: &Position,
 ) -> Result<(), TrainError> {
     let mut position = position.clone();
@@ -70,7 +70,9 @@ pub fn save(
         if let Some(moments) = moments {
             position.optimizer_steps[i] = moments.steps;
             stored.push(Stored::of(format!("first.{name}"), &moments.first));
-            stored.push(Stored::of(format!("second.{name}"), &moments.second));
+            if let Some(second) = &moments.second {
+                stored.push(Stored::of(format!("second.{name}"), second));
+            }
         }
     }
     let views = stored.iter().map(|stored| {
@@ -124,7 +126,7 @@ fn position_of(path: &Path, bytes: &[u8]) -> Result<Position, TrainError> {
 pub fn load(
     path: &Path,
     mut parameters: Vec<Named<'_>>,
-    optimizer: Option<&mut AdamW>,
+    optimizer: Option<&mut Optimizer>,
     device: &Device,
 ) -> Result<Position, TrainError> {
     let damaged = |message: String| TrainError::Checkpoint {
@@ -160,7 +162,10 @@ pub fn load(
                 0 => None,
                 steps => Some(Moments {
                     first: moments("first")?,
-                    second: moments("second")?,
+                    second: match tensors.tensor(&format!("second.{name}")) {
+                        Ok(_) => Some(moments("second")?),
+                        Err(_) => None,
+                    },
                     steps,
                 }),
             };

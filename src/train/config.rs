@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::adamw::AdamWSettings;
 use super::error::TrainError;
 use super::llama::LlamaSizes;
+use super::optimizer::OptimizerSettings;
 use crate::problems;
 
 /// Everything that decides what a run trains.
@@ -31,6 +31,34 @@ pub struct Config {
     pub target: TargetSettings,
     pub sentence_transformer: SentenceSettings,
     pub generator: GeneratorSettings,
+    /// Easier problems for the generator to begin with, one lesson after the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curriculum: Vec<Lesson>,
+}
+
+/// What the generator's problems are limited to before a step.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lesson {
+    /// The lesson's end: the first step that is past it.
+    pub until: usize,
+    pub max_steps: u32,
+    pub max_people: u32,
+}
+
+impl Lesson {
+    /// The settings with the lesson's limits: where these are under the smallest number, it is theirs too.
+    pub fn limit(&self, settings: problems::Settings) -> problems::Settings {
+        let max_steps = settings.max_steps.min(self.max_steps);
+        let max_people = settings.max_people.min(self.max_people);
+        problems::Settings {
+            max_steps,
+            min_steps: settings.min_steps.min(max_steps),
+            max_people,
+            min_people: settings.min_people.min(max_people),
+            ..settings
+        }
+    }
 }
 
 /// Shares of the families; they need not add up to one.
@@ -39,6 +67,9 @@ pub struct Config {
 pub struct Mixture {
     pub arithmetic: f64,
     pub coin: f64,
+    /// Part of the arithmetic problems that are drawn among those in which somebody borrows.
+    #[serde(default)]
+    pub borrowing: f64,
 }
 
 /// Training of the tokenizer.
@@ -75,7 +106,7 @@ pub struct Schedule {
     /// Steps between checkpoints.
     pub checkpoint_every: usize,
     #[serde(default)]
-    pub optimizer: AdamWSettings,
+    pub optimizer: OptimizerSettings,
 }
 
 impl Schedule {
@@ -211,6 +242,15 @@ impl Config {
     pub fn check(&self) -> Result<(), TrainError> {
         let wrong = |field, message: String| Err(TrainError::Setting { field, message });
         self.problems.check()?;
+        for lesson in &self.curriculum {
+            lesson.limit(self.problems).check()?;
+        }
+        if !self.curriculum.is_sorted_by_key(|lesson| lesson.until) {
+            return wrong(
+                "curriculum",
+                "each lesson must end after the one before".into(),
+            );
+        }
         let shares = [self.mixture.arithmetic, self.mixture.coin];
         if shares.iter().any(|share| !(0.0..=1e6).contains(share))
             || shares.iter().sum::<f64>() == 0.0
@@ -218,6 +258,12 @@ impl Config {
             return wrong(
                 "mixture",
                 format!("shares {shares:?} must not be negative nor all zero"),
+            );
+        }
+        if !(0.0..=1.0).contains(&self.mixture.borrowing) {
+            return wrong(
+                "mixture.borrowing",
+                format!("{} is not from 0 to 1", self.mixture.borrowing),
             );
         }
         if let Some(message) = self.target.sizes.problem() {

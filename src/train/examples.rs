@@ -1,6 +1,6 @@
 //! Problems as token ids, and the endless stream of training batches.
 
-use super::config::{Config, Mixture};
+use super::config::{Config, Lesson, Mixture};
 use super::error::TrainError;
 use super::vocabulary::Vocabulary;
 use crate::problems::{Family, Problem, Random, Settings, Split, generate};
@@ -73,6 +73,8 @@ pub struct Stream {
     purpose: u64,
     mixture: Mixture,
     settings: Settings,
+    /// Empty but for the generator.
+    curriculum: Vec<Lesson>,
 }
 
 /// Number of a stage's stream; stages must not see each other's problems in the same order.
@@ -92,6 +94,18 @@ impl Stream {
             purpose: purpose as u64,
             mixture: config.mixture,
             settings: config.problems,
+            curriculum: match purpose {
+                Purpose::Generator => config.curriculum.clone(),
+                _ => Vec::new(),
+            },
+        }
+    }
+
+    /// How hard the problems of a step are.
+    fn settings_at(&self, step: usize) -> Settings {
+        match self.curriculum.iter().find(|lesson| step < lesson.until) {
+            Some(lesson) => lesson.limit(self.settings),
+            None => self.settings,
         }
     }
 
@@ -99,14 +113,16 @@ impl Stream {
     pub fn problems(&self, step: usize, count: usize) -> Result<Vec<Problem>, TrainError> {
         let share = self.mixture.arithmetic / (self.mixture.arithmetic + self.mixture.coin);
         let arithmetic = (count as f64 * share).round() as usize;
-        let mut problems = Vec::with_capacity(count);
-        for (family, count) in [
-            (Family::Arithmetic, arithmetic),
-            (Family::Coin, count - arithmetic),
-        ] {
+        let borrowing = (arithmetic as f64 * self.mixture.borrowing).round() as usize;
+        let settings = self.settings_at(step);
+        let drawn = |family| {
             let seed = mixed_seed(self.seed, self.purpose * 8 + family as u64, step as u64);
-            problems.extend(generate(family, Split::Train, seed, &self.settings)?.take(count));
-        }
+            generate(family, Split::Train, seed, &settings)
+        };
+        let mut stories = drawn(Family::Arithmetic)?;
+        let mut problems: Vec<Problem> = stories.by_ref().take(arithmetic - borrowing).collect();
+        problems.extend(stories.filter(Problem::tells_of_borrowing).take(borrowing));
+        problems.extend(drawn(Family::Coin)?.take(count - arithmetic));
         Ok(problems)
     }
 

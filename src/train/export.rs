@@ -303,6 +303,8 @@ impl FileWriter<'_> {
                 "llama.attention.layer_norm_rms_epsilon",
                 Value::F32(RMS_EPS),
             ),
+            ("llama.attention.key_length", number(sizes.head_dim())),
+            ("llama.attention.value_length", number(sizes.head_dim())),
             ("llama.rope.dimension_count", number(sizes.head_dim())),
             ("llama.rope.freq_base", Value::F32(ROPE_THETA as f32)),
             ("llama.vocab_size", number(self.vocabulary.size)),

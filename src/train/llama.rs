@@ -30,12 +30,15 @@ pub struct LlamaSizes {
     pub num_heads: usize,
     pub num_kv_heads: usize,
     pub intermediate_size: usize,
+    /// Width of one attention head where it is not `hidden_size / num_heads`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_dim: Option<usize>,
 }
 
 impl LlamaSizes {
     /// Width of one attention head.
     pub fn head_dim(&self) -> usize {
-        self.hidden_size / self.num_heads
+        self.head_dim.unwrap_or(self.hidden_size / self.num_heads)
     }
 
     /// What is wrong with the sizes, for a person who wrote them in a configuration.
@@ -46,6 +49,7 @@ impl LlamaSizes {
             num_heads,
             num_kv_heads,
             intermediate_size,
+            head_dim,
         } = *self;
         if [
             hidden_size,
@@ -63,18 +67,26 @@ impl LlamaSizes {
                 "hidden_size {hidden_size} and intermediate_size {intermediate_size} must be multiples of 32, the block of Q8_0"
             ));
         }
-        if hidden_size % num_heads != 0 || num_heads % num_kv_heads != 0 {
+        if head_dim.is_none() && hidden_size % num_heads != 0 {
             return Some(format!(
-                "hidden_size {hidden_size} must be a multiple of num_heads {num_heads}, and that of num_kv_heads {num_kv_heads}"
+                "hidden_size {hidden_size} must be a multiple of num_heads {num_heads} where head_dim is not given"
+            ));
+        }
+        if num_heads % num_kv_heads != 0 {
+            return Some(format!(
+                "num_heads {num_heads} must be a multiple of num_kv_heads {num_kv_heads}"
             ));
         }
         if ![8, 16, 32, 64].contains(&self.head_dim()) {
             return Some(format!(
-                "hidden_size / num_heads is {}, but heads of 8, 16, 32 and 64 are supported",
+                "heads are {} wide, but 8, 16, 32 and 64 are supported",
                 self.head_dim()
             ));
         }
-        None
+        let query_width = num_heads * self.head_dim();
+        (!query_width.is_multiple_of(32)).then(|| {
+            format!("{num_heads} heads of {} are {query_width} wide, but must be a multiple of 32 together, the block of Q8_0", self.head_dim())
+        })
     }
 }
 
@@ -194,14 +206,15 @@ impl Decoder {
     /// Matrices N(0, 1/inputs), norms one.
     pub fn new(sizes: LlamaSizes, kernels: Kernels, normal: &mut Normal, device: &Device) -> Self {
         let width = sizes.hidden_size;
+        let query_width = sizes.num_heads * sizes.head_dim();
         let kv_width = 2 * sizes.num_kv_heads * sizes.head_dim();
         let inner = sizes.intermediate_size;
         let layers = (0..sizes.num_layers)
             .map(|_| Layer {
                 attention_norm: Tensor::ones([1, width], device),
-                query: normal.matrix(width, width, device),
+                query: normal.matrix(width, query_width, device),
                 key_value: normal.matrix(width, kv_width, device),
-                output: normal.matrix(width, width, device),
+                output: normal.matrix(query_width, width, device),
                 ffn_norm: Tensor::ones([1, width], device),
                 gate_up: normal.matrix(width, 2 * inner, device),
                 down: normal.matrix(inner, width, device),

@@ -1,6 +1,6 @@
 //! Training, natively, with burn: the tokenizer, the target, the sentence transformer and the generator.
 
-pub mod adamw;
+mod adamw;
 pub mod checkpoint;
 pub mod config;
 pub mod error;
@@ -10,6 +10,8 @@ pub mod generator;
 pub mod initialization;
 pub mod kernels;
 pub mod llama;
+mod muon;
+pub mod optimizer;
 pub mod sentence_transformer;
 pub mod stages;
 pub mod target;

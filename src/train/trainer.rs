@@ -10,11 +10,11 @@ use burn::tensor::Device;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 
-use super::adamw::{AdamW, Update};
 use super::checkpoint::{self, Position};
 use super::config::Schedule;
 use super::error::TrainError;
 use super::llama::Named;
+use super::optimizer::{Optimizer, Update};
 
 /// Steps between lines of metrics.
 const METRICS_EVERY: usize = 10;
@@ -108,7 +108,7 @@ pub fn train(stage: &mut dyn Stage, training: &Training<'_>) -> Result<Position,
     for (_, tensor) in stage.parameters() {
         *tensor = tensor.clone().require_grad();
     }
-    let mut optimizer = AdamW::new(schedule.optimizer, names.len());
+    let mut optimizer = Optimizer::new(schedule.optimizer, names.len());
     let mut position = start(stage, &mut optimizer, training)?;
     let mut metrics = Metrics::open(&files.metrics(), position.step)?;
     let bar = progress_bar(training.name, schedule.steps, position.step);
@@ -180,7 +180,7 @@ pub fn train(stage: &mut dyn Stage, training: &Training<'_>) -> Result<Position,
 
 fn start(
     stage: &mut dyn Stage,
-    optimizer: &mut AdamW,
+    optimizer: &mut Optimizer,
     training: &Training<'_>,
 ) -> Result<Position, TrainError> {
     let path = training.files.checkpoint();
