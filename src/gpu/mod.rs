@@ -10,6 +10,7 @@ mod dispatch;
 mod error;
 mod execute;
 mod kernels;
+mod linear;
 mod memory;
 mod model;
 mod pair;

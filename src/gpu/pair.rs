@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::activations::{MAX_GIVEN, MAX_ROWS, RUN_BYTES};
-use super::dispatch::{Dispatch, Linear, encode};
+use super::dispatch::{Dispatch, encode};
+use super::linear::Linear;
 use super::timing::{Phase, TIMESTAMP_BYTES, Timestamps};
 use super::{Gpu, GpuError, GpuModel, ReadBack, tokens_per_submit};
 use crate::clock::now_ms;

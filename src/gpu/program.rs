@@ -3,7 +3,8 @@
 //! vectors; both work on the same buffers.
 
 use super::activations::Activations;
-use super::dispatch::{Dispatch, Linear, RotateNorms, Rows};
+use super::dispatch::{Dispatch, RotateNorms, Rows};
+use super::linear::Linear;
 use super::weight::Weight;
 use super::{Gpu, GpuError};
 use crate::model::LlamaConfig;

@@ -1,6 +1,6 @@
 //! Cases of `matvec` and `matmul`.
 
-use super::super::dispatch::Linear;
+use super::super::linear::Linear;
 use super::super::{Gpu, GpuError};
 use super::bench::Values;
 use super::{Comparison, Pass};
