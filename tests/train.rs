@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use burn::Tensor;
+use burn::tensor::Device;
 use semcot::evaluation::Item;
 use semcot::evaluation::run::evaluate;
 use semcot::formats::source::FileSource;
@@ -22,10 +23,13 @@ use semcot::reference::{ExecutorOptions, PairExecutor};
 use semcot::train::checkpoint;
 use semcot::train::config::Config;
 use semcot::train::export::export;
-use semcot::train::kernels::Reach;
+use semcot::train::generator::GeneratorStage;
+use semcot::train::kernels::{Kernels, Reach};
 use semcot::train::llama::Packing;
+use semcot::train::sentence_transformer::SentenceTransformer;
 use semcot::train::stages::{Backend, Run};
-use semcot::train::trainer::Begin;
+use semcot::train::target::TargetStage;
+use semcot::train::trainer::{Begin, Gradients, Stage};
 use semcot::weights::WeightType;
 
 const CONFIG: &str = r#"
@@ -105,13 +109,15 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
+/// Trains on one thread, but the generator on two: either number always gives the same bytes.
 fn train(folder: &Path, run: &str, stage: &str) -> Child {
+    let threads = if stage == "generator" { "2" } else { "1" };
     Command::new(env!("CARGO_BIN_EXE_semcot"))
-        .args(["train", stage, "--resume", "--config"])
+        .args(["train", stage, "--resume", "--threads", threads])
+        .arg("--config")
         .arg(folder.join("tiny.toml"))
         .arg("--run")
         .arg(folder.join(run))
-        .env("RAYON_NUM_THREADS", "1")
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -166,6 +172,57 @@ fn a_killed_stage_goes_on_to_the_same_bytes() {
             assert!(straight == killed, "{stage}/{file} differs after a kill");
         }
     }
+}
+
+fn gradients_of_parts_add_up<S: Stage>(what: &str, mut stage: S) {
+    let [whole, parts] = [1, 3]
+        .map(|threads| Gradients::of_step(&stage, 7, threads).expect("the batch can be drawn"));
+    close(what, &[parts.loss], &[whole.loss]);
+    assert_eq!(parts.terms.len(), whole.terms.len(), "{what}");
+    for ((name, part), (_, whole)) in parts.terms.iter().zip(&whole.terms) {
+        close(&format!("{what}: {name}"), &[*part], &[*whole]);
+    }
+    let values = |tensor: &Tensor<2>| tensor.clone().try_into_vec_as::<f32>().expect("f32");
+    let names: Vec<String> = (stage.parameters().into_iter())
+        .map(|(name, _)| name)
+        .collect();
+    for (i, name) in names.iter().enumerate() {
+        let [part, whole] = [&parts, &whole].map(|of| {
+            let gradient = of.gradients[i].as_ref();
+            values(gradient.unwrap_or_else(|| panic!("{what}: no gradient of {name}")))
+        });
+        assert!(
+            whole.iter().any(|g| g.abs() > 1e-4),
+            "{what}: {name} is not trained"
+        );
+        close(&format!("{what}: gradient of {name}"), &part, &whole);
+    }
+}
+
+#[test]
+fn gradients_of_the_parts_of_a_batch_add_up_to_those_of_the_whole() {
+    let folder = folder("parts");
+    let mut config = Config::read(&folder.join("tiny.toml")).expect("the configuration is right");
+    config.target.schedule.batch = 8;
+    config.generator.schedule.batch = 8;
+    config.generator.alignment_batch = 3;
+    let run = Run::new(
+        config.clone(),
+        folder.join("run"),
+        Begin::Anew,
+        Backend::Flex,
+    );
+    run.train_tokenizer().expect("the tokenizer can be trained");
+    let vocabulary = run.vocabulary().expect("trained");
+    let device = Device::flex().autodiff();
+    let target = TargetStage::new(&config, &vocabulary, Kernels::Fused, &device)
+        .expect("the configuration is right");
+    let model = target.model.clone();
+    gradients_of_parts_add_up("target", target);
+    let sentence = SentenceTransformer::new(&config, &model, &device);
+    let generator = GeneratorStage::new(&config, &vocabulary, model, Some(sentence), &device)
+        .expect("the configuration is right");
+    gradients_of_parts_add_up("generator", generator);
 }
 
 fn close(what: &str, found: &[f32], expected: &[f32]) {

@@ -1,5 +1,6 @@
 //! `semcot train STAGE`: one stage of a run.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -26,6 +27,9 @@ pub struct Train {
     /// What to compute on.
     #[arg(long, value_enum, default_value = "flex")]
     backend: BackendName,
+    /// Threads that share a batch, by default one a processor. The same number gives the same bits.
+    #[arg(long)]
+    threads: Option<NonZeroUsize>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -69,7 +73,11 @@ pub fn run(arguments: &Train) -> Result<(), CommandError> {
     } else {
         Begin::Anew
     };
-    let run = Run::new(config, folder, begin, arguments.backend.backend());
+    let mut run = Run::new(config, folder, begin, arguments.backend.backend());
+    run.threads = match arguments.threads {
+        Some(threads) => threads.get(),
+        None => run.default_threads(),
+    };
     run.keep_configuration(&arguments.config)?;
     match arguments.stage {
         Stage::Tokenizer => println!("{} tokens", run.train_tokenizer()?),

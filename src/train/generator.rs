@@ -3,6 +3,8 @@
 //! The target sees [question, k vectors, `<answer>`, answer]. Its keys and values of the question are constants when it
 //! is frozen, so they are computed once without gradients and shared by the answer and the step supervision.
 
+use std::sync::Arc;
+
 use burn::Tensor;
 use burn::tensor::Device;
 use serde_json::{Map, json};
@@ -15,9 +17,9 @@ use super::kernels::{self, Reach};
 use super::llama::{Llama, Named, Packing, rows_tensor};
 use super::sentence_transformer::{SentenceTransformer, hidden_state, unit_rows};
 use super::target::{VALIDATION_CHUNK, best_rows, count_right, direct_continuation};
-use super::trainer::{Loss, Stage, Validation};
+use super::trainer::{Loss, Part, Stage, Validation};
 use super::vocabulary::Vocabulary;
-use crate::problems::{Family, Random};
+use crate::problems::Family;
 
 /// Part of the learning rate that a target gets when it trains too (the `direct` control).
 const TARGET_RATE: f64 = 0.3;
@@ -43,6 +45,7 @@ pub enum Source {
 }
 
 /// Training of the generator or of a control.
+#[derive(Clone)]
 pub struct GeneratorStage<'a> {
     pub source: Source,
     pub target: Llama,
@@ -50,7 +53,7 @@ pub struct GeneratorStage<'a> {
     sentence: Option<(SentenceTransformer, usize)>,
     vocabulary: &'a Vocabulary,
     stream: Stream,
-    validation: Vec<(Family, Vec<Example>)>,
+    validation: Arc<Vec<(Family, Vec<Example>)>>,
 }
 
 /// Something that the target is to write: after a question and the first vectors, `<answer>` and then this.
@@ -71,7 +74,7 @@ impl<'a> GeneratorStage<'a> {
         let validation = Family::ALL
             .into_iter()
             .map(|family| Ok((family, validation_examples(config, family, vocabulary)?)))
-            .collect::<Result<_, TrainError>>()?;
+            .collect::<Result<Vec<_>, TrainError>>()?;
         let first_layer = config.sentence_transformer.first_layer;
         Ok(Self {
             source: Source::new(config, vocabulary, &target, device),
@@ -80,7 +83,7 @@ impl<'a> GeneratorStage<'a> {
             sentence: sentence.map(|sentence| (sentence, first_layer)),
             vocabulary,
             stream: Stream::new(config, Purpose::Generator),
-            validation,
+            validation: Arc::new(validation),
         })
     }
 
@@ -162,14 +165,10 @@ impl<'a> GeneratorStage<'a> {
         examples.chunks(VALIDATION_CHUNK).map(count_chunk).sum()
     }
 
-    /// For every problem a drawn number of vectors, fewer than all, and the intermediate result that they stand for.
-    fn supervised_steps(&self, examples: &[Example], choices: &mut Random) -> Vec<Asked> {
+    /// For every problem so many of its vectors, fewer than all, and the intermediate result that they stand for.
+    fn supervised_steps(&self, examples: &[Example], vectors: &[usize]) -> Vec<Asked> {
         let k = self.settings.implicit_tokens;
-        if k < 2 {
-            return Vec::new();
-        }
-        let ask = |(question, example): (usize, &Example)| {
-            let vectors = choices.between(1, k as u32 - 1) as usize;
+        let ask = |(question, (example, &vectors)): (usize, (&Example, &usize))| {
             let results = example.intermediate.len();
             let result = match example.family {
                 Family::Arithmetic => vectors.min(results),
@@ -184,17 +183,22 @@ impl<'a> GeneratorStage<'a> {
                 continuation,
             }
         };
-        examples.iter().enumerate().map(ask).collect()
+        examples.iter().zip(vectors).enumerate().map(ask).collect()
     }
 
-    /// 1 − cos of the sentence embeddings of the written reasoning and of the vectors, mean over some of the batch.
-    fn alignment(&self, examples: &[Example], vectors: &Tensor<2>) -> Option<Tensor<1>> {
+    /// What the `chosen` examples add to the mean of 1 − cos over `count`: cos of the sentence embeddings of the written
+    /// reasoning and of the vectors.
+    fn alignment(
+        &self,
+        examples: &[Example],
+        chosen: &[usize],
+        count: usize,
+        vectors: &Tensor<2>,
+    ) -> Option<Tensor<1>> {
         let (sentence, first_layer) = self
             .sentence
             .as_ref()
-            .filter(|_| self.settings.alpha > 0.0)?;
-        let count = self.settings.alignment_batch.clamp(1, examples.len());
-        let chosen: Vec<usize> = (0..count).map(|i| i * examples.len() / count).collect();
+            .filter(|_| self.settings.alpha > 0.0 && !chosen.is_empty())?;
         let texts: Vec<&[u32]> = chosen
             .iter()
             .map(|&i| examples[i].reasoning.as_slice())
@@ -204,9 +208,11 @@ impl<'a> GeneratorStage<'a> {
         let k = self.settings.implicit_tokens;
         let rows: Vec<usize> = chosen.iter().flat_map(|&i| i * k..(i + 1) * k).collect();
         let rows = rows_tensor(&rows, &vectors.device());
-        let thought = unit_rows(sentence.embed(vectors.clone().select(0, rows), &vec![k; count]));
-        let cosines = written.mul(thought).sum().div_scalar(count as f32);
-        Some(cosines.neg().add_scalar(1.0))
+        let thoughts = vectors.clone().select(0, rows);
+        let thoughts = unit_rows(sentence.embed(thoughts, &vec![k; chosen.len()]));
+        let cosines = written.mul(thoughts).sum();
+        let loss = cosines.neg().add_scalar(chosen.len() as f32);
+        Some(loss.div_scalar(count as f32))
     }
 }
 
@@ -320,11 +326,11 @@ fn labels_of(asked: &[Asked]) -> Vec<u32> {
         .collect()
 }
 
-/// The mean over continuations of the mean over their tokens, times `share`.
-fn weights_of(asked: &[Asked], share: f32) -> Vec<f32> {
+/// The mean over so many continuations of the mean over their tokens, times `share`.
+fn weights_of(asked: &[Asked], count: usize, share: f32) -> Vec<f32> {
     let of_one = |ask: &Asked| {
         let length = ask.continuation.len();
-        std::iter::repeat_n(share / (asked.len() * length) as f32, length)
+        std::iter::repeat_n(share / (count * length) as f32, length)
     };
     asked.iter().flat_map(of_one).collect()
 }
@@ -356,11 +362,17 @@ impl Stage for GeneratorStage<'_> {
         }
     }
 
-    fn loss(&mut self, step: usize) -> Result<Loss, TrainError> {
-        let examples = self
+    fn loss(&self, step: usize, part: Part) -> Result<Loss, TrainError> {
+        let batch = self
             .stream
             .examples(step, self.settings.schedule.batch, self.vocabulary)?;
-        let mut choices = self.stream.choices(step);
+        let count = batch.len();
+        let aligned_count = self.settings.alignment_batch.clamp(1, count);
+        let is_aligned: Vec<bool> = (0..count)
+            .map(|i| (0..aligned_count).any(|j| j * count / aligned_count == i))
+            .collect();
+        let of_part: Vec<usize> = (0..count).filter(|&i| part.has(i)).collect();
+        let examples: Vec<Example> = of_part.iter().map(|&i| batch[i].clone()).collect();
         let questions: Vec<&[u32]> = examples.iter().map(|e| e.question.as_slice()).collect();
         let vectors = self
             .source
@@ -368,8 +380,14 @@ impl Stage for GeneratorStage<'_> {
         let mut asked = self.answers(&examples);
         let answers = asked.len();
         let step_weight = self.settings.step_supervision_at(step) as f32;
-        if step_weight > 0.0 {
-            asked.extend(self.supervised_steps(&examples, &mut choices));
+        let k = self.settings.implicit_tokens;
+        if step_weight > 0.0 && k > 1 {
+            let mut choices = self.stream.choices(step);
+            let drawn: Vec<usize> = (0..count)
+                .map(|_| choices.between(1, k as u32 - 1) as usize)
+                .collect();
+            let drawn: Vec<usize> = of_part.iter().map(|&i| drawn[i]).collect();
+            asked.extend(self.supervised_steps(&examples, &drawn));
         }
         let (answers, steps) = asked.split_at(answers);
 
@@ -380,29 +398,32 @@ impl Stage for GeneratorStage<'_> {
         let loss_of = |asked: &[Asked], first_row: usize, share: f32| {
             let labels = labels_of(asked);
             let rows = logits.clone().narrow(0, first_row, labels.len());
-            kernels::cross_entropy(kernels, rows, &labels, &weights_of(asked, share))
+            kernels::cross_entropy(kernels, rows, &labels, &weights_of(asked, count, share))
         };
         let scalar = |loss: &Tensor<1>| loss.clone().inner().into_scalar::<f32>();
 
         let answer_share = 1.0 - self.settings.alpha as f32;
         let mut total = loss_of(answers, 0, answer_share);
-        let mut parts = vec![("loss_answer", scalar(&total) / answer_share.max(1e-9))];
+        let mut terms = vec![("loss_answer", scalar(&total) / answer_share.max(1e-9))];
         if !steps.is_empty() {
             let loss = loss_of(steps, labels_of(answers).len(), step_weight);
-            parts.push(("loss_steps", scalar(&loss) / step_weight));
+            terms.push(("loss_steps", scalar(&loss) / step_weight));
             total = total.add(loss);
         }
-        if let Some(loss) = self.alignment(&examples, &vectors) {
-            parts.push(("loss_alignment", scalar(&loss)));
+        let aligned: Vec<usize> = (0..of_part.len())
+            .filter(|&i| is_aligned[of_part[i]])
+            .collect();
+        if let Some(loss) = self.alignment(&examples, &aligned, aligned_count, &vectors) {
+            terms.push(("loss_alignment", scalar(&loss)));
             total = total.add(loss.mul_scalar(self.settings.alpha));
         }
-        Ok(Loss { total, parts })
+        Ok(Loss { total, terms })
     }
 
-    fn validate(&mut self) -> Result<Validation, TrainError> {
+    fn validate(&self) -> Result<Validation, TrainError> {
         let mut figures = Map::new();
         let mut score = 0.0;
-        for (family, examples) in &self.validation {
+        for (family, examples) in self.validation.iter() {
             let accuracy = self.count_answered(examples) as f64 / examples.len() as f64;
             figures.insert(family.name().into(), json!(accuracy));
             score += accuracy;

@@ -4,7 +4,6 @@
 //! over all parameters together, and a parameter without a gradient is neither stepped nor decayed.
 
 use burn::Tensor;
-use burn::tensor::Gradients;
 use serde::{Deserialize, Serialize};
 
 use super::llama::Named;
@@ -79,13 +78,9 @@ impl Optimizer {
     }
 
     /// One step over all parameters; gives the norm of the gradients before clipping.
-    pub fn step(&mut self, updates: Vec<Update<'_>>, gradients: &mut Gradients) -> f32 {
-        let gradients: Vec<Option<Tensor<2>>> = updates
-            .iter()
-            .map(|update| {
-                let gradient = update.parameter.1.grad_remove(gradients);
-                gradient.filter(|_| update.learning_rate > 0.0)
-            })
+    pub fn step(&mut self, updates: Vec<Update<'_>>, gradients: Vec<Option<Tensor<2>>>) -> f32 {
+        let gradients: Vec<Option<Tensor<2>>> = (updates.iter().zip(gradients))
+            .map(|(update, gradient)| gradient.filter(|_| update.learning_rate > 0.0))
             .collect();
         let squares = gradients.iter().flatten().map(|g| g.clone().square().sum());
         let norm = match squares.reduce(|a, b| a.add(b)) {
@@ -113,8 +108,7 @@ impl Optimizer {
                 update.learning_rate,
                 moments,
             )
-            .autodiff()
-            .require_grad();
+            .autodiff();
         }
         norm
     }

@@ -1,6 +1,8 @@
 //! The sentence transformer: upper layers of the target, their mean, a linear layer; trained on reasoning and its
 //! condensed form, then frozen (METHOD, section 5).
 
+use std::sync::Arc;
+
 use burn::Tensor;
 use burn::tensor::{Device, TensorData, activation};
 use serde_json::{Map, json};
@@ -12,7 +14,7 @@ use super::initialization::Normal;
 use super::kernels::{self, Kernels, Reach};
 use super::llama::{Decoder, Llama, Named, Packing};
 use super::target::{best_rows, count_right};
-use super::trainer::{Loss, Stage, Validation};
+use super::trainer::{Loss, Part, Stage, Validation};
 use super::vocabulary::Vocabulary;
 use crate::problems::Family;
 
@@ -103,13 +105,14 @@ pub fn unit_rows(x: Tensor<2>) -> Tensor<2> {
 }
 
 /// Training of the sentence transformer.
+#[derive(Clone)]
 pub struct SentenceStage<'a> {
     pub sentence: SentenceTransformer,
     settings: SentenceSettings,
     target: Llama,
     vocabulary: &'a Vocabulary,
     stream: Stream,
-    validation: Vec<Example>,
+    validation: Arc<Vec<Example>>,
     device: Device,
 }
 
@@ -130,7 +133,7 @@ impl<'a> SentenceStage<'a> {
             target,
             vocabulary,
             stream: Stream::new(config, Purpose::SentenceTransformer),
-            validation,
+            validation: Arc::new(validation),
             device: device.clone(),
         })
     }
@@ -172,7 +175,12 @@ impl Stage for SentenceStage<'_> {
         if trains { 1.0 } else { 0.0 }
     }
 
-    fn loss(&mut self, step: usize) -> Result<Loss, TrainError> {
+    /// Every example is told from all others of the batch, so that there are no parts.
+    fn parts(&self, _: usize) -> usize {
+        1
+    }
+
+    fn loss(&self, step: usize, _: Part) -> Result<Loss, TrainError> {
         let examples = self
             .stream
             .examples(step, self.settings.schedule.batch, self.vocabulary)?;
@@ -195,12 +203,12 @@ impl Stage for SentenceStage<'_> {
         };
         Ok(Loss {
             total,
-            parts: Vec::new(),
+            terms: Vec::new(),
         })
     }
 
-    fn validate(&mut self) -> Result<Validation, TrainError> {
-        let examples = &self.validation;
+    fn validate(&self) -> Result<Validation, TrainError> {
+        let examples: &[Example] = &self.validation;
         let similarities = self.similarities(examples).inner();
         let own: Vec<u32> = (0..examples.len() as u32).collect();
         let log = activation::log_softmax(similarities.clone(), 1);

@@ -1,6 +1,7 @@
 //! The stages of a run by name: what each reads, trains and leaves behind in the run's folder.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
@@ -63,6 +64,8 @@ pub struct Run {
     pub config: Config,
     pub folder: PathBuf,
     pub begin: Begin,
+    /// Threads that training cuts a step's batch among; their number decides the order in which numbers are added.
+    pub threads: usize,
     backend: Backend,
     device: Device,
 }
@@ -73,8 +76,18 @@ impl Run {
             config,
             folder,
             begin,
+            threads: 1,
             backend,
             device: backend.device(),
+        }
+    }
+
+    /// A thread for every processor where the CPU computes, one that feeds the GPU elsewhere.
+    pub fn default_threads(&self) -> usize {
+        match self.backend {
+            Backend::Flex => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            #[cfg(feature = "train-wgpu")]
+            Backend::Wgpu => 1,
         }
     }
 
@@ -190,6 +203,7 @@ impl Run {
             name,
             schedule,
             validate_every,
+            threads: self.threads,
             files,
             begin: self.begin,
             device: &self.device,

@@ -1,5 +1,7 @@
 //! The target: written reasoning and, in part of the examples, a direct answer. Loss on what follows the question.
 
+use std::sync::Arc;
+
 use burn::Tensor;
 use burn::tensor::Device;
 use serde_json::{Map, json};
@@ -10,7 +12,7 @@ use super::examples::{Example, Purpose, Stream, validation_examples};
 use super::initialization::Normal;
 use super::kernels::{self, Kernels, Reach};
 use super::llama::{Llama, Named, Packing};
-use super::trainer::{Loss, Stage, Validation};
+use super::trainer::{Loss, Part, Stage, Validation};
 use super::vocabulary::Vocabulary;
 use crate::problems::Family;
 
@@ -61,13 +63,14 @@ pub fn direct_continuation(answer: &[u32], vocabulary: &Vocabulary) -> Vec<u32> 
 }
 
 /// Training of the target.
+#[derive(Clone)]
 pub struct TargetStage<'a> {
     pub model: Llama,
     vocabulary: &'a Vocabulary,
     stream: Stream,
     batch: usize,
     direct_share: f64,
-    validation: Vec<(Family, Vec<Example>)>,
+    validation: Arc<Vec<(Family, Vec<Example>)>>,
 }
 
 /// Problems that are validated at a time.
@@ -83,14 +86,14 @@ impl<'a> TargetStage<'a> {
         let validation = Family::ALL
             .into_iter()
             .map(|family| Ok((family, validation_examples(config, family, vocabulary)?)))
-            .collect::<Result<_, TrainError>>()?;
+            .collect::<Result<Vec<_>, TrainError>>()?;
         Ok(Self {
             model: untrained_target(config, vocabulary, kernels, device),
             vocabulary,
             stream: Stream::new(config, Purpose::Target),
             batch: config.target.schedule.batch,
             direct_share: config.target.direct_share,
-            validation,
+            validation: Arc::new(validation),
         })
     }
 }
@@ -121,18 +124,23 @@ impl Stage for TargetStage<'_> {
         1.0
     }
 
-    fn loss(&mut self, step: usize) -> Result<Loss, TrainError> {
+    fn loss(&self, step: usize, part: Part) -> Result<Loss, TrainError> {
         let examples = self.stream.examples(step, self.batch, self.vocabulary)?;
         let mut choices = self.stream.choices(step);
         let mut batch = LabeledBatch::default();
-        for example in &examples {
+        let mut labels = 0;
+        for (i, example) in examples.iter().enumerate() {
             let direct = f64::from(choices.below(1 << 20)) < self.direct_share * f64::from(1 << 20);
-            if direct {
+            let (prompt, continuation) = if direct {
                 let continuation = direct_continuation(&example.answer, self.vocabulary);
-                batch.push(&example.question, self.vocabulary.answer, &continuation);
+                (self.vocabulary.answer, continuation)
             } else {
                 let continuation = explicit_continuation(example, self.vocabulary);
-                batch.push(&example.question, self.vocabulary.reason, &continuation);
+                (self.vocabulary.reason, continuation)
+            };
+            labels += continuation.len();
+            if part.has(i) {
+                batch.push(&example.question, prompt, &continuation);
             }
         }
         let x = self.model.embed(&batch.ids);
@@ -140,20 +148,20 @@ impl Stage for TargetStage<'_> {
             .model
             .decoder
             .hidden(x, &batch.packing(), Reach::Causal);
-        let weights = vec![1.0 / batch.labels.len() as f32; batch.labels.len()];
+        let weights = vec![1.0 / labels as f32; batch.labels.len()];
         let logits = self.model.logits(hidden);
         let total =
             kernels::cross_entropy(self.model.decoder.kernels, logits, &batch.labels, &weights);
         Ok(Loss {
             total,
-            parts: Vec::new(),
+            terms: Vec::new(),
         })
     }
 
-    fn validate(&mut self) -> Result<Validation, TrainError> {
+    fn validate(&self) -> Result<Validation, TrainError> {
         let mut figures = Map::new();
         let (mut explicit_sum, mut direct_sum) = (0.0, 0.0);
-        for (family, examples) in &self.validation {
+        for (family, examples) in self.validation.iter() {
             let mut right = [0usize; 2];
             for chunk in examples.chunks(VALIDATION_CHUNK) {
                 for (mode, right) in right.iter_mut().enumerate() {

@@ -19,25 +19,107 @@ use super::optimizer::{Optimizer, Update};
 /// Steps between lines of metrics.
 const METRICS_EVERY: usize = 10;
 
-/// What a stage trains and how it is judged.
-pub trait Stage {
+/// What a stage trains and how it is judged. Clones share their weights; threads each work on one.
+pub trait Stage: Clone + Send {
     /// All that is trained, in a fixed order.
     fn parameters(&mut self) -> Vec<Named<'_>>;
 
     /// The factor on the learning rate of a parameter at a step; zero leaves it untouched.
     fn rate_factor(&self, parameter: &str, step: usize) -> f64;
 
-    /// The loss of a step's batch.
-    fn loss(&mut self, step: usize) -> Result<Loss, TrainError>;
+    /// Parts that a step's batch may be cut into, at most `threads`.
+    fn parts(&self, threads: usize) -> usize {
+        threads
+    }
+
+    /// What a part of a step's batch adds to the loss of the batch.
+    fn loss(&self, step: usize, part: Part) -> Result<Loss, TrainError>;
 
     /// Figures on validation problems.
-    fn validate(&mut self) -> Result<Validation, TrainError>;
+    fn validate(&self) -> Result<Validation, TrainError>;
 }
 
-/// A loss to go back from, and the parts of it that are worth a line in the metrics.
+/// Some of a batch: every `count`-th example, from `index` on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub index: usize,
+    pub count: usize,
+}
+
+impl Part {
+    /// All of the batch.
+    pub const WHOLE: Part = Part { index: 0, count: 1 };
+
+    /// Whether it has this example of the batch.
+    pub fn has(&self, example: usize) -> bool {
+        example % self.count == self.index
+    }
+}
+
+/// A loss to go back from, and the terms of it that are worth a line in the metrics.
 pub struct Loss {
     pub total: Tensor<1>,
-    pub parts: Vec<(&'static str, f32)>,
+    pub terms: Vec<(&'static str, f32)>,
+}
+
+/// The loss of a step's batch and its gradients, in the order of the parameters.
+pub struct Gradients {
+    pub loss: f32,
+    pub terms: Vec<(&'static str, f32)>,
+    pub gradients: Vec<Option<Tensor<2>>>,
+}
+
+impl Gradients {
+    /// Of a part of a batch, on a graph of its own.
+    fn of_part<S: Stage>(mut stage: S, step: usize, part: Part) -> Result<Self, TrainError> {
+        for (_, tensor) in stage.parameters() {
+            *tensor = tensor.clone().inner().autodiff().require_grad();
+        }
+        let loss = stage.loss(step, part)?;
+        let mut gradients = loss.total.backward();
+        let of_parameter = |(_, tensor): Named<'_>| tensor.grad_remove(&mut gradients);
+        Ok(Self {
+            gradients: stage.parameters().into_iter().map(of_parameter).collect(),
+            loss: loss.total.inner().into_scalar::<f32>(),
+            terms: loss.terms,
+        })
+    }
+
+    /// Of a step's batch, a part of it on each thread. The parts are added in their order, so that a number of threads
+    /// always gives the same bits.
+    pub fn of_step<S: Stage>(stage: &S, step: usize, threads: usize) -> Result<Self, TrainError> {
+        let count = stage.parts(threads).max(1);
+        let part = |index| Part { index, count };
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (1..count)
+                .map(|index| {
+                    let stage = stage.clone();
+                    scope.spawn(move || Self::of_part(stage, step, part(index)))
+                })
+                .collect();
+            let mut sum = Self::of_part(stage.clone(), step, part(0))?;
+            for other in others {
+                sum.add(other.join().expect("a part of a batch panicked")?);
+            }
+            Ok(sum)
+        })
+    }
+
+    fn add(&mut self, other: Self) {
+        self.loss += other.loss;
+        for (name, value) in other.terms {
+            match self.terms.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, sum)) => *sum += value,
+                None => self.terms.push((name, value)),
+            }
+        }
+        for (sum, gradient) in self.gradients.iter_mut().zip(other.gradients) {
+            *sum = match (sum.take(), gradient) {
+                (Some(a), Some(b)) => Some(a.add(b)),
+                (a, b) => a.or(b),
+            };
+        }
+    }
 }
 
 /// What validation found.
@@ -90,13 +172,15 @@ pub struct Training<'a> {
     pub name: &'static str,
     pub schedule: &'a Schedule,
     pub validate_every: usize,
+    /// Threads that a step's batch is cut among.
+    pub threads: usize,
     pub files: &'a StageFiles,
     pub begin: Begin,
     pub device: &'a Device,
 }
 
 /// Trains a stage to the end of its schedule and leaves its best weights in `files.best()`.
-pub fn train(stage: &mut dyn Stage, training: &Training<'_>) -> Result<Position, TrainError> {
+pub fn train<S: Stage>(stage: &mut S, training: &Training<'_>) -> Result<Position, TrainError> {
     let Training {
         schedule, files, ..
     } = training;
@@ -105,9 +189,6 @@ pub fn train(stage: &mut dyn Stage, training: &Training<'_>) -> Result<Position,
         .into_iter()
         .map(|(name, _)| name)
         .collect();
-    for (_, tensor) in stage.parameters() {
-        *tensor = tensor.clone().require_grad();
-    }
     let mut optimizer = Optimizer::new(schedule.optimizer, names.len());
     let mut position = start(stage, &mut optimizer, training)?;
     let mut metrics = Metrics::open(&files.metrics(), position.step)?;
@@ -117,11 +198,13 @@ pub fn train(stage: &mut dyn Stage, training: &Training<'_>) -> Result<Position,
         let step = position.step;
         let began = Instant::now();
         let rate = schedule.rate(step);
-        let loss = stage.loss(step)?;
-        let mut gradients = loss.total.backward();
-        let value = loss.total.inner().into_scalar::<f32>();
-        if !value.is_finite() {
-            return Err(TrainError::NotFinite { step, loss: value });
+        let Gradients {
+            loss,
+            terms,
+            gradients,
+        } = Gradients::of_step(stage, step, training.threads)?;
+        if !loss.is_finite() {
+            return Err(TrainError::NotFinite { step, loss });
         }
         let factors: Vec<f64> = names
             .iter()
@@ -135,20 +218,20 @@ pub fn train(stage: &mut dyn Stage, training: &Training<'_>) -> Result<Position,
                 parameter,
                 learning_rate: rate * factor,
             });
-        let norm = optimizer.step(updates.collect(), &mut gradients);
+        let norm = optimizer.step(updates.collect(), gradients);
         position.step += 1;
         let step = position.step;
         bar.set_position(step as u64);
 
         if step % METRICS_EVERY == 0 || step == schedule.steps {
             let mut line = json!({
-                "step": step, "loss": value, "gradient_norm": norm, "learning_rate": rate,
+                "step": step, "loss": loss, "gradient_norm": norm, "learning_rate": rate,
                 "ms": began.elapsed().as_millis() as u64,
             });
-            for (name, value) in loss.parts {
+            for (name, value) in terms {
                 line[name] = json!(value);
             }
-            bar.set_message(format!("loss {value:.4}"));
+            bar.set_message(format!("loss {loss:.4}"));
             metrics.write(&line)?;
         }
         if step % training.validate_every == 0 || step == schedule.steps {
@@ -178,8 +261,8 @@ pub fn train(stage: &mut dyn Stage, training: &Training<'_>) -> Result<Position,
     Ok(position)
 }
 
-fn start(
-    stage: &mut dyn Stage,
+fn start<S: Stage>(
+    stage: &mut S,
     optimizer: &mut Optimizer,
     training: &Training<'_>,
 ) -> Result<Position, TrainError> {
