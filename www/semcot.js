@@ -189,8 +189,9 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  */
 
 /**
- * The engine, the device it runs on and the model that is loaded.
- * @typedef {Record<string, any>} Info
+ * The engine, the device it runs on and the model that is loaded. `kernels` names the variant of the
+ * compute shaders, and those that failed their self-test on this device and were left out for it.
+ * @typedef {Record<string, any> & { kernels: { name: string, rejected: { name: string, reason: string }[] } }} Info
  */
 
 /**

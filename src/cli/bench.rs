@@ -10,7 +10,7 @@ use super::CommandError;
 use super::pair::Kv;
 use crate::evaluation::bench::{Bench, BenchOptions, bench};
 use crate::formats::source::{ByteSource, FileSource};
-use crate::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, ReadBack};
+use crate::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, KernelVariant, ReadBack};
 use crate::model::Model;
 use crate::reasoning::folder::Folder;
 
@@ -44,6 +44,7 @@ pub struct Arguments {
 #[derive(Serialize)]
 struct Printed {
     adapter: String,
+    kernels: KernelVariant,
     models: Vec<Measured>,
 }
 
@@ -68,10 +69,12 @@ async fn measure(arguments: &Arguments) -> Result<(), CommandError> {
     let gpu = Arc::new(Gpu::new(GpuOptions::default()).await?);
     let mut printed = Printed {
         adapter: gpu.info().name.clone(),
+        kernels: gpu.kernel_variant(),
         models: Vec::new(),
     };
     if !arguments.json {
         println!("adapter {}", printed.adapter);
+        println!("kernels {}", printed.kernels);
     }
     for path in &arguments.models {
         for source in files(path)? {

@@ -4,15 +4,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use super::GpuError;
 use super::kernels::{PipelineKey, Reduce};
+use super::{GpuError, Rejected};
 
 /// How an adapter is chosen and used.
 #[derive(Clone, Debug, Default)]
 pub struct GpuOptions {
     /// Only adapters whose name contains this, in any case (native only; browsers show one).
     pub adapter_name: Option<String>,
-    /// How rows are reduced; absent: by the adapter's type.
+    /// How rows are reduced; absent: by the adapter's type and a self-test.
     pub reduce: Option<Reduce>,
     /// Largest binding of a storage buffer; absent: the adapter's limit. Weights above it are kept
     /// in pieces.
@@ -34,16 +34,27 @@ pub struct Gpu {
     info: wgpu::AdapterInfo,
     limits: wgpu::Limits,
     features: wgpu::Features,
-    layout: Layout,
+    pub(super) layout: Layout,
+    pub(super) rejected: Vec<Rejected>,
     lost: Arc<Mutex<Option<String>>>,
 }
 
 impl Gpu {
-    /// Chooses an adapter and opens a device with all its limits and the features used here.
+    /// Chooses an adapter and opens a device with all its limits and the features used here. Unless
+    /// they are given, the variant of the kernels is the best that passes a self-test there.
     pub async fn new(options: GpuOptions) -> Result<Self, GpuError> {
+        let mut gpu = Self::open(&options).await?;
+        if options.reduce.is_none() {
+            let preferred = gpu.layout.reduce;
+            gpu.choose_variant(preferred, Gpu::self_test).await?;
+        }
+        Ok(gpu)
+    }
+
+    async fn open(options: &GpuOptions) -> Result<Self, GpuError> {
         let instance =
             wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
-        let adapter = choose_adapter(&instance, &options).await?;
+        let adapter = choose_adapter(&instance, options).await?;
         let info = adapter.get_info();
         let features = adapter.features()
             & (wgpu::Features::TIMESTAMP_QUERY
@@ -82,6 +93,7 @@ impl Gpu {
             device,
             queue,
             pipelines: Mutex::default(),
+            rejected: Vec::new(),
             info,
             limits,
             features,

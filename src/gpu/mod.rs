@@ -19,6 +19,7 @@ mod read_back;
 pub mod self_test;
 mod timing;
 mod tokens_per_submit;
+mod variants;
 mod weight;
 
 pub use device::{Gpu, GpuOptions, Layout};
@@ -28,4 +29,5 @@ pub use memory::Memory;
 pub use model::{GpuModel, GpuModelOptions};
 pub use pair::GpuPair;
 pub use read_back::ReadBack;
+pub use variants::{KernelVariant, Rejected};
 pub use weight::Weight;

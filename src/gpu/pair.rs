@@ -67,6 +67,11 @@ impl GpuPair {
         Ok(pair)
     }
 
+    /// The device.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
     /// The target.
     pub fn target(&self) -> &GpuModel {
         &self.target

@@ -11,7 +11,7 @@ use super::error::{self, JsResult};
 use super::single::bench_target;
 use super::source::{JsByteSource, Source};
 use crate::formats::manifest::{Accuracy, Manifest};
-use crate::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, ReadBack};
+use crate::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, KernelVariant, ReadBack};
 use crate::reasoning::comparison::CompareOptions;
 use crate::reasoning::loading::load_on_gpu;
 use crate::reasoning::{AskOptions, Mode, Pair};
@@ -54,6 +54,7 @@ struct Info<'a> {
     tokens_per_submit: u32,
     context_length: u32,
     accuracy: &'a [Accuracy],
+    kernels: KernelVariant,
     models: Vec<ModelInfo<'a>>,
 }
 
@@ -120,6 +121,7 @@ impl Engine {
             tokens_per_submit,
             context_length: executor.target().context_tokens(),
             accuracy: &self.manifest.accuracy,
+            kernels: executor.gpu().kernel_variant(),
             models: models.into_iter().flatten().map(ModelInfo::of).collect(),
         })
     }

@@ -8,7 +8,7 @@ use super::engine::{Load, ModelInfo, open_gpu, tell};
 use super::error::{self, JsResult};
 use super::source::{JsByteSource, Source};
 use crate::evaluation::bench::{Bench, BenchOptions, bench};
-use crate::gpu::{GpuModel, GpuModelOptions, GpuPair};
+use crate::gpu::{GpuModel, GpuModelOptions, GpuPair, KernelVariant};
 use crate::model::run::Milliseconds;
 use crate::model::{GenerateOptions, Model, Sampling, generate};
 use crate::tokenizer::Tokenizer;
@@ -79,6 +79,7 @@ struct Info<'a> {
     name: &'a str,
     tokens_per_submit: u32,
     context_length: u32,
+    kernels: KernelVariant,
     models: [ModelInfo<'a>; 1],
 }
 
@@ -117,6 +118,7 @@ impl SingleModel {
             name: &target.model().file,
             tokens_per_submit: self.executor.default_tokens_per_submit(),
             context_length: target.context_tokens(),
+            kernels: self.executor.gpu().kernel_variant(),
             models: [ModelInfo::of(target)],
         })
     }

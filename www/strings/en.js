@@ -83,6 +83,9 @@ export const strings = {
     adapter: "Graphics device",
     software: "software: no GPU is used",
     unnamed: "not named by the browser",
+    kernels: "Kernels",
+    kernelsRejected: (/** @type {string} */ used, /** @type {string} */ rejected) =>
+      `${used}; ${rejected} computes wrong values on this device and is not used`,
     model: "Model",
     target: "Target",
     generator: "Generator",

@@ -45,6 +45,7 @@ function factLines(info) {
   const size = (/** @type {any} */ model) => model && words.size(strings.number(model.parameters), strings.bytes(model.bytes));
   return [
     [words.adapter, adapterText(adapter)],
+    [words.kernels, kernelsText(info.kernels)],
     [words.model, info.name],
     [words.target, size(models[0])],
     [words.generator, size(models[1])],
@@ -60,6 +61,12 @@ function adapterText({ name, software }) {
   const words = strings.facts;
   const shown = name || words.unnamed;
   return software ? `${shown} (${words.software})` : shown;
+}
+
+/** @param {import("../semcot.js").Info["kernels"]} kernels */
+function kernelsText({ name, rejected }) {
+  const words = strings.facts;
+  return rejected.length ? words.kernelsRejected(name, rejected.map((it) => it.name).join(", ")) : name;
 }
 
 /** @param {{ family: string, mode: string, n: number, strict: number }[]} measured */

@@ -14,7 +14,7 @@ mod table;
 pub use attention::{AttendCase, HeadsCase, RotateCase};
 pub use linear::LinearCase;
 pub use rows::{EmbedCase, RmsNormCase, SelectCase};
-pub use table::{SMALL_BINDING_BYTES, cases, cases_in_pieces};
+pub use table::{SMALL_BINDING_BYTES, cases, cases_in_pieces, quick_cases};
 
 use super::{Gpu, GpuError};
 use crate::model::RunState;

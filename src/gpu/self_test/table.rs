@@ -83,6 +83,50 @@ pub fn cases(reduce: Reduce) -> Vec<Case> {
     cases
 }
 
+/// A case of every kernel that variants differ in, for the milliseconds before a variant is used: rows that no
+/// number of threads divides, and more values than threads.
+pub fn quick_cases() -> Vec<Case> {
+    let matvec = |weights| {
+        Case::Linear(LinearCase {
+            is_one_row: true,
+            has_norm: true,
+            ..LinearCase::plain(weights, widest(weights), VOCAB_SIZE, Pass::of_rows(1))
+        })
+    };
+    let attend = |is_one_row, pass| {
+        Case::Attend(AttendCase {
+            heads: HEADS[3],
+            window: None,
+            is_one_row,
+            kv: KvType::F16,
+            pass,
+        })
+    };
+    vec![
+        Case::RmsNorm(RmsNormCase {
+            width: 1028,
+            pass: Pass::of_rows(33),
+        }),
+        matvec(WeightType::F16),
+        matvec(WeightType::Q8_0),
+        Case::Linear(LinearCase::plain(
+            WeightType::Q8_0,
+            widest(WeightType::Q8_0),
+            VOCAB_SIZE,
+            Pass::of_rows(33),
+        )),
+        attend(true, LATER_TOKEN),
+        attend(false, Pass::of_rows(33)),
+        Case::Select(SelectCase {
+            vocab_size: VOCAB_SIZE,
+            largest: VOCAB_SIZE / 2,
+            rows: 33,
+            is_end: false,
+            is_done: false,
+        }),
+    ]
+}
+
 /// A limit on bindings that the weights of [`cases_in_pieces`] are two or three times as large as,
 /// and that none of their other buffers reaches.
 pub const SMALL_BINDING_BYTES: u64 = 128 << 10;
