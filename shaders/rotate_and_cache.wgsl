@@ -58,7 +58,7 @@ fn rotated(head: Head, quad: u32, position: u32) -> vec4f {
   let x = normed(head, quad);
   if (HALVES) {
     // Four pairs (x, other), whose angles are 4 * (quad mod half) and the three after it.
-    let half = HEAD_QUADS / 2u;
+    let half = max(HEAD_QUADS / 2u, 1u); // no remainder by 0, where heads of one quad are compiled
     let low = quad < half;
     let other = normed(head, select(quad - half, quad + half, low));
     let angle = table + (quad % half) * 2u;

@@ -328,6 +328,9 @@ fn rotate(cases: &mut Vec<Case>) {
         }
         add(HEADS[3], pairing, true, KvType::F32);
     }
+    // A single quad, which has no halves.
+    let narrow = heads(2, 1, 4);
+    add(narrow, RopePairing::Neighbours, true, KvType::F16);
 }
 
 fn attend(cases: &mut Vec<Case>) {
