@@ -130,6 +130,19 @@ pub struct TargetSettings {
     pub schedule: Schedule,
     /// Part of the examples that answer without reasoning.
     pub direct_share: f64,
+    /// Weight of the loss on the questions' own tokens; 0 turns it off. To tell what comes next in a story a model must
+    /// tell its people apart, which little else in the training asks for.
+    #[serde(default)]
+    pub question_weight: f64,
+    /// Step by which that weight has faded to 0, evenly from the first step; without it the weight stays.
+    pub question_weight_until: Option<usize>,
+}
+
+impl TargetSettings {
+    /// Weight of the loss on questions at a step.
+    pub fn question_weight_at(&self, step: usize) -> f64 {
+        faded(self.question_weight, self.question_weight_until, step)
+    }
 }
 
 /// The sentence transformer and how it is trained (METHOD, section 5).
@@ -218,11 +231,16 @@ pub enum Start {
 impl GeneratorSettings {
     /// Weight of the step supervision at a step.
     pub fn step_supervision_at(&self, step: usize) -> f64 {
-        match self.step_supervision_until {
-            Some(until) if step >= until => 0.0,
-            Some(until) => self.step_supervision * (1.0 - step as f64 / until as f64),
-            None => self.step_supervision,
-        }
+        faded(self.step_supervision, self.step_supervision_until, step)
+    }
+}
+
+/// A weight that fades evenly to 0 at the step `until`, where there is one.
+fn faded(weight: f64, until: Option<usize>, step: usize) -> f64 {
+    match until {
+        Some(until) if step >= until => 0.0,
+        Some(until) => weight * (1.0 - step as f64 / until as f64),
+        None => weight,
     }
 }
 
@@ -277,6 +295,11 @@ impl Config {
                 "target.direct_share",
                 format!("{} is not from 0 to 1", self.target.direct_share),
             );
+        }
+        let weight = self.target.question_weight;
+        if !(weight >= 0.0 && weight.is_finite()) {
+            let message = format!("{weight} is no weight: a number from 0 on is");
+            return wrong("target.question_weight", message);
         }
         let sentence = &self.sentence_transformer;
         let last = sentence.first_layer + sentence.num_layers;

@@ -1,4 +1,5 @@
-//! The target: written reasoning and, in part of the examples, a direct answer. Loss on what follows the question.
+//! The target: written reasoning and, in part of the examples, a direct answer. Loss on what follows the question and,
+//! with a weight, on the question.
 
 use std::sync::Arc;
 
@@ -6,7 +7,7 @@ use burn::Tensor;
 use burn::tensor::Device;
 use serde_json::{Map, json};
 
-use super::config::Config;
+use super::config::{Config, TargetSettings};
 use super::error::TrainError;
 use super::examples::{Example, Purpose, Stream, validation_examples};
 use super::initialization::Normal;
@@ -45,6 +46,23 @@ impl LabeledBatch {
             before: Vec::new(),
         }
     }
+
+    /// What every row is to predict, and the weight that it has: `label` of a row with a label, `question` of a row
+    /// whose next token is the question's. The prompt behind a question is not foretold.
+    fn next_tokens(&self, label: f32, question: f32) -> (Vec<u32>, Vec<f32>) {
+        let (mut tokens, mut weights) = (Vec::new(), Vec::new());
+        let (mut ids, mut labels) = (&self.ids[..], &self.labels[..]);
+        for (&length, &count) in self.lengths.iter().zip(&self.label_counts) {
+            let question_len = length - count;
+            tokens.extend_from_slice(&ids[1..=question_len]);
+            tokens.extend_from_slice(&labels[..count]);
+            weights.extend(std::iter::repeat_n(question, question_len - 1));
+            weights.push(0.0);
+            weights.extend(std::iter::repeat_n(label, count));
+            (ids, labels) = (&ids[length..], &labels[count..]);
+        }
+        (tokens, weights)
+    }
 }
 
 /// What the model writes after `<reason>`.
@@ -68,8 +86,7 @@ pub struct TargetStage<'a> {
     pub model: Llama,
     vocabulary: &'a Vocabulary,
     stream: Stream,
-    batch: usize,
-    direct_share: f64,
+    settings: TargetSettings,
     validation: Arc<Vec<(Family, Vec<Example>)>>,
 }
 
@@ -91,8 +108,7 @@ impl<'a> TargetStage<'a> {
             model: untrained_target(config, vocabulary, kernels, device),
             vocabulary,
             stream: Stream::new(config, Purpose::Target),
-            batch: config.target.schedule.batch,
-            direct_share: config.target.direct_share,
+            settings: config.target,
             validation: Arc::new(validation),
         })
     }
@@ -125,12 +141,15 @@ impl Stage for TargetStage<'_> {
     }
 
     fn loss(&self, step: usize, part: Part) -> Result<Loss, TrainError> {
-        let examples = self.stream.examples(step, self.batch, self.vocabulary)?;
+        let settings = &self.settings;
+        let batch = settings.schedule.batch;
+        let examples = self.stream.examples(step, batch, self.vocabulary)?;
         let mut choices = self.stream.choices(step);
         let mut batch = LabeledBatch::default();
-        let mut labels = 0;
+        let (mut labels, mut question_tokens) = (0, 0);
         for (i, example) in examples.iter().enumerate() {
-            let direct = f64::from(choices.below(1 << 20)) < self.direct_share * f64::from(1 << 20);
+            let drawn = f64::from(choices.below(1 << 20)) / f64::from(1 << 20);
+            let direct = drawn < settings.direct_share;
             let (prompt, continuation) = if direct {
                 let continuation = direct_continuation(&example.answer, self.vocabulary);
                 (self.vocabulary.answer, continuation)
@@ -139,19 +158,25 @@ impl Stage for TargetStage<'_> {
                 (self.vocabulary.reason, continuation)
             };
             labels += continuation.len();
+            question_tokens += example.question.len() - 1;
             if part.has(i) {
                 batch.push(&example.question, prompt, &continuation);
             }
         }
+        let label_weight = 1.0 / labels as f32;
+        let question_weight = settings.question_weight_at(step) as f32;
+        let (packing, targets, weights) = if question_weight > 0.0 {
+            let question_weight = question_weight / question_tokens as f32;
+            let (tokens, weights) = batch.next_tokens(label_weight, question_weight);
+            (Packing::whole(batch.lengths.clone()), tokens, weights)
+        } else {
+            let weights = vec![label_weight; batch.labels.len()];
+            (batch.packing(), batch.labels.clone(), weights)
+        };
         let x = self.model.embed(&batch.ids);
-        let hidden = self
-            .model
-            .decoder
-            .hidden(x, &batch.packing(), Reach::Causal);
-        let weights = vec![1.0 / labels as f32; batch.labels.len()];
+        let hidden = self.model.decoder.hidden(x, &packing, Reach::Causal);
         let logits = self.model.logits(hidden);
-        let total =
-            kernels::cross_entropy(self.model.decoder.kernels, logits, &batch.labels, &weights);
+        let total = kernels::cross_entropy(self.model.decoder.kernels, logits, &targets, &weights);
         Ok(Loss {
             total,
             terms: Vec::new(),
@@ -233,4 +258,20 @@ pub fn count_right(found: Vec<u32>, labels: &[u32], counts: &[usize]) -> usize {
         start += count;
     }
     right
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_but_the_last_of_a_question_predicts_the_token_behind_it() {
+        let mut batch = LabeledBatch::default();
+        batch.push(&[10, 11, 12], 1, &[20, 21]);
+        batch.push(&[13, 14], 2, &[22]);
+        assert_eq!(batch.ids, [10, 11, 12, 1, 20, 13, 14, 2]);
+        let (tokens, weights) = batch.next_tokens(1.0, 0.5);
+        assert_eq!(tokens, [11, 12, 1, 20, 21, 14, 2, 22]);
+        assert_eq!(weights, [0.5, 0.5, 0.0, 1.0, 1.0, 0.5, 0.0, 1.0]);
+    }
 }
