@@ -3,8 +3,10 @@
 // `worker.js` offers it across a worker's boundary and `semcot.js` falls back on it in the page; both
 // have the same methods through it, and neither knows the wasm.
 
-import { download, downloadText } from "./download.js";
+import { holdFiles } from "./cache.js";
+import { RemoteFile } from "./download.js";
 import { SemCoTError, throwIfAborted } from "./errors.js";
+import { fetchText } from "./ranges.js";
 
 /** @typedef {import("./pkg/semcot.js")} Wasm */
 /** @typedef {import("./pkg/semcot.js").Engine} Pair */
@@ -79,25 +81,40 @@ export class LocalEngine {
     const wasm = await startWasm();
     throwIfAborted(signal);
     const { manifest, files } = await filesOf(url, signal);
-
-    const knownBytes = files.reduce((sum, file) => sum + (file.bytes ?? 0), 0);
-    const started = performance.now();
-    /** @type {import("./download.js").ByteSource[]} */
+    const release = await holdFiles(files.map((file) => file.url), signal);
+    /** @type {RemoteFile[]} */
     const sources = [];
-    let before = 0;
-    let totalBytes = knownBytes;
-    for (const file of files) {
-      const onBytes = (/** @type {number} */ bytes, /** @type {number | null} */ total) => {
-        totalBytes = knownBytes || (total ?? 0);
-        emit({ phase: "download", loadedBytes: before + bytes, totalBytes, cached: false });
-      };
-      const source = await download(file.url, () => new wasm.Sha256Stream(), { ...file, signal, onBytes });
-      before += source.byteLength;
-      sources.push(source);
+    try {
+      for (const file of files) sources.push(await RemoteFile.open(file, signal));
+      return await this.#loadFrom(sources, manifest, wasm, settings, device, { signal, emit });
+    } finally {
+      for (const source of sources) source.close();
+      release();
     }
-    const cached = files.every((file) => cameFromCache(file.url, started));
-    const report = (/** @type {Progress["phase"]} */ phase, loadedBytes = before) =>
-      emit({ phase, loadedBytes, totalBytes: before, cached });
+  }
+
+  /**
+   * Brings the files, puts them on the device and warms it up.
+   * @param {readonly RemoteFile[]} sources
+   * @param {string | null} manifest
+   * @param {Wasm} wasm
+   * @param {LoadSettings} settings
+   * @param {Record<string, unknown>} device
+   * @param {Call<Progress>} call
+   * @returns {Promise<Info>}
+   */
+  async #loadFrom(sources, manifest, wasm, settings, device, { signal, emit }) {
+    const totalBytes = sources.reduce((sum, source) => sum + source.byteLength, 0);
+    const storageOf = () => sources.find(({ storage }) => storage.kind === "memory")?.storage ?? sources[0].storage;
+    const report = (/** @type {Progress["phase"]} */ phase, loadedBytes = totalBytes) => {
+      const cached = sources.every((source) => source.cached);
+      emit({ phase, loadedBytes, totalBytes, cached, storage: storageOf().kind });
+    };
+    let before = 0;
+    for (const source of sources) {
+      await source.complete(() => new wasm.Sha256Stream(), (phase, bytes) => report(phase, before + bytes));
+      before += source.byteLength;
+    }
     report("verify");
 
     const onProgress = (/** @type {Progress["phase"]} */ phase, /** @type {number} */ bytes) => {
@@ -117,7 +134,7 @@ export class LocalEngine {
     if ("ask" in this.#model) await this.#warmUp(signal);
     report("ready");
     const readBack = wakeReadBacks ? "wake" : "await";
-    return { ...camelCase(this.#model.info()), adapter: device, readBack };
+    return { ...camelCase(this.#model.info()), adapter: device, readBack, storage: storageOf() };
   }
 
   /**
@@ -307,20 +324,16 @@ function describeAdapter({ info, limits }) {
 }
 
 /**
- * @typedef {{ url: string, name: string, bytes?: number, sha256?: string }} ModelFile
- */
-
-/**
  * What has to be fetched for a model: a folder's files by its semcot.json, or the one GGUF.
  * @param {string} url
  * @param {AbortSignal} signal
- * @returns {Promise<{ manifest: string | null, files: ModelFile[] }>}
+ * @returns {Promise<{ manifest: string | null, files: import("./download.js").ModelFile[] }>}
  */
 async function filesOf(url, signal) {
   const { pathname } = new URL(url);
   if (pathname.endsWith(".gguf")) return { manifest: null, files: [{ url, name: pathname.split("/").at(-1) ?? url }] };
   const folder = new URL(url.endsWith("/") ? url : `${url}/`);
-  const manifest = await downloadText(new URL("semcot.json", folder).href, signal);
+  const manifest = await fetchText(new URL("semcot.json", folder).href, signal);
   const wasm = await startWasm();
   try {
     const listed = /** @type {{ path: string, bytes: number, sha256: string }[]} */ (wasm.manifestFiles(manifest));
@@ -329,17 +342,6 @@ async function filesOf(url, signal) {
   } catch (error) {
     throw SemCoTError.from(error);
   }
-}
-
-/**
- * Whether the browser had the body of a file already, by its own record of the request.
- * @param {string} url
- * @param {number} since
- */
-function cameFromCache(url, since) {
-  const entries = /** @type {PerformanceResourceTiming[]} */ (performance.getEntriesByName(url, "resource"));
-  const latest = entries.filter((entry) => entry.startTime >= since).at(-1);
-  return latest !== undefined && latest.encodedBodySize > 0 && latest.transferSize < latest.encodedBodySize;
 }
 
 /**

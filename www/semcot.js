@@ -8,6 +8,7 @@
 //   const { answer, ms } = await run;
 //   await engine.dispose();
 
+import { clearCache } from "./cache.js";
 import { SemCoTError } from "./errors.js";
 import { openHost } from "./hosts.js";
 
@@ -26,7 +27,9 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  * @property {"download" | "verify" | "upload" | "compile" | "ready"} phase
  * @property {number} loadedBytes
  * @property {number} totalBytes 0 while unknown
- * @property {boolean} cached whether the browser had the files already; known when they are there
+ * @property {boolean} cached whether nothing had to be fetched, as far as is known by now
+ * @property {"opfs" | "memory"} storage where the files are kept; `memory` lasts no longer than the
+ *   loading: why, says `engine.info.storage`
  */
 
 /**
@@ -190,8 +193,10 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
 
 /**
  * The engine, the device it runs on and the model that is loaded. `kernels` names the variant of the
- * compute shaders, and those that failed their self-test on this device and were left out for it.
- * @typedef {Record<string, any> & { kernels: { name: string, rejected: { name: string, reason: string }[] } }} Info
+ * compute shaders, and those that failed their self-test on this device and were left out for it;
+ * `storage` where the files are kept for the next load, with the reason where it is not in OPFS.
+ * @typedef {Record<string, any> & { kernels: { name: string, rejected: { name: string, reason: string }[] } }
+ *   & { storage: import("./download.js").Storage }} Info
  */
 
 /**
@@ -286,7 +291,8 @@ export class SemCoT {
   }
 
   /**
-   * Loads a model folder (one with a semcot.json), or a single GGUF file for `generate` and `bench`.
+   * Loads a model folder (one with a semcot.json), or a single GGUF file for `generate` and `bench`. The
+   * files are kept, as far as the browser gives room: a later load fetches only what is missing or changed.
    * @param {string | URL} url relative to the page
    * @param {LoadOptions} [options]
    * @returns {Promise<SemCoT>}
@@ -301,6 +307,14 @@ export class SemCoT {
       host.close();
       throw error;
     }
+  }
+
+  /**
+   * Removes every model file that was kept from earlier loads. Waits for loads that are under way.
+   * @returns {Promise<void>}
+   */
+  static clearCache() {
+    return clearCache();
   }
 
   /**
