@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, TensorView};
-use semcot::convert::{ConvertOptions, convert};
+use semcot::convert::{ConvertOptions, Role, convert};
 use semcot::formats::gguf::{open_files, read_header};
 use semcot::formats::safetensors::SafetensorsFile;
 use semcot::formats::source::{ByteSource, FileSource};
@@ -30,6 +30,9 @@ fn options(weight_type: WeightType) -> ConvertOptions {
         weight_type,
         shard_bytes: None,
         stem: "model".into(),
+        base: None,
+        tokenizer: None,
+        role: Role::Model,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::formats::pickle::PickleError;
 use crate::formats::safetensors::SafetensorsError;
 
 /// A checkpoint that cannot be converted.
@@ -26,8 +27,27 @@ pub enum ConvertError {
     /// A tensor file that cannot be read.
     #[error(transparent)]
     Tensors(#[from] SafetensorsError),
+    /// A file of PyTorch that cannot be read.
+    #[error(transparent)]
+    Pickle(#[from] PickleError),
+    /// Neither the checkpoint nor a base model has a configuration.
+    #[error("{path} has no config.json beside its tensors; name the folder of its base model")]
+    NoConfig {
+        /// The checkpoint.
+        path: PathBuf,
+    },
+    /// An option that does not go with this checkpoint.
+    #[error("{option} is {found}, expected {expected}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// The value found.
+        found: String,
+        /// What would be accepted.
+        expected: &'static str,
+    },
     /// A folder without tensor files.
-    #[error("{path} holds no *.safetensors file")]
+    #[error("{path} holds no *.safetensors, *.pt, *.pth or *.bin file")]
     NoTensors {
         /// The folder.
         path: PathBuf,
@@ -89,6 +109,9 @@ impl ConvertError {
             Self::Io { .. } => "convert_io",
             Self::Json { .. } => "convert_json",
             Self::Tensors(error) => error.code(),
+            Self::Pickle(error) => error.code(),
+            Self::NoConfig { .. } => "convert_no_config",
+            Self::Option { .. } => "convert_option",
             Self::NoTensors { .. } => "convert_no_tensors",
             Self::Config { .. } => "convert_config",
             Self::UnknownTensor { .. } => "convert_unknown_tensor",

@@ -1,9 +1,12 @@
-//! From a Hugging Face folder to GGUF files: names, layouts and types of weights are changed on the
-//! way, tensor by tensor and in chunks of rows, so that memory does not grow with the model.
+//! From a Hugging Face folder or a published checkpoint to GGUF files: names, layouts and types of
+//! weights are changed on the way, tensor by tensor and in chunks of rows, so that memory does not
+//! grow with the model.
 
+mod checkpoint;
 mod config;
 mod error;
 mod names;
+mod role;
 mod sentencepiece;
 mod vocabulary;
 mod write;
@@ -14,11 +17,13 @@ use serde_json::Value as Json;
 
 pub use config::{Architecture, Config, RopeScaling};
 pub use error::ConvertError;
+pub use role::{GeneratorOptions, Role, SentenceOptions};
 
 use crate::formats::gguf::{Metadata, Value};
 use crate::formats::tensors::{StoredTensor, TensorFiles};
 use crate::weights::WeightType;
 use names::Place;
+use vocabulary::TokenizerFiles;
 
 /// How a checkpoint is converted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +35,13 @@ pub struct ConvertOptions {
     pub shard_bytes: Option<u64>,
     /// Name of the files, without ending.
     pub stem: String,
+    /// The folder of the base model: its configuration, tokenizer and tensors stand in for those
+    /// that the checkpoint lacks.
+    pub base: Option<PathBuf>,
+    /// A `tokenizer.json`, a `tokenizer.model`, or a folder with them, in place of the checkpoint's.
+    pub tokenizer: Option<PathBuf>,
+    /// What the model is for.
+    pub role: Role,
 }
 
 /// What was written.
@@ -45,29 +57,39 @@ pub struct Converted {
     pub without_tokenizer: Option<String>,
 }
 
-/// Converts a Hugging Face folder: `config.json`, safetensors files, `tokenizer.model` or
-/// `tokenizer.json`.
+/// Converts a Hugging Face folder (`config.json`, tensor files, `tokenizer.model` or
+/// `tokenizer.json`), or a single file of tensors with a base model beside it.
 ///
 /// # Errors
 /// Where a setting or a tensor is not supported, missing, or of another shape than the settings say.
 /// Files that were begun are then removed.
 pub fn convert(
-    folder: &Path,
+    source: &Path,
     out: &Path,
     options: &ConvertOptions,
 ) -> Result<Converted, ConvertError> {
-    let config = Config::from_json(&read_json(&folder.join("config.json"))?)?;
-    let mut files = open_tensors(folder)?;
-    files.rename(names::stripped);
-    let (tensors, rows) = find_tensors(&files, &config)?;
+    let base = options.base.as_deref();
+    let mut config = Config::from_json(&read_json(&config_path(source, base)?)?)?;
+    let files = checkpoint::open(source, base.filter(|_| options.role.is_filled_by_base()))?;
+    options.role.adjust(&mut config, &files);
+    let places = options.role.places(&config, &files)?;
+    let (tensors, rows) = find_tensors(&files, &config, places)?;
 
     let mut metadata = Metadata::default();
     config.set_metadata(&mut metadata);
-    if let Some(name) = folder.file_name().and_then(|it| it.to_str()) {
+    if let Some(name) = source.file_stem().and_then(|it| it.to_str()) {
         metadata.set("general.name", Value::String(name.to_owned()));
     }
     metadata.set("general.quantization_version", Value::U32(2));
-    let without_tokenizer = vocabulary::set_tokenizer(&mut metadata, folder, &config, rows)?;
+    let without_tokenizer = match options.role.last_token() {
+        Some(last_token) => {
+            let named = options.tokenizer.as_deref();
+            let tokenizer = TokenizerFiles::find(named.into_iter().chain([source]).chain(base));
+            vocabulary::set_tokenizer(&mut metadata, &tokenizer, &config, rows, last_token)?
+        }
+        None => None,
+    };
+    options.role.set_metadata(&mut metadata, rows)?;
     let source = write::Source {
         files: &files,
         tensors,
@@ -80,6 +102,17 @@ pub fn convert(
     })
 }
 
+/// `config.json` of the checkpoint, else of its base model.
+fn config_path(source: &Path, base: Option<&Path>) -> Result<PathBuf, ConvertError> {
+    let paths = [Some(source), base];
+    let mut paths = paths.into_iter().flatten().map(|it| it.join("config.json"));
+    paths
+        .find(|it| it.is_file())
+        .ok_or_else(|| ConvertError::NoConfig {
+            path: source.to_owned(),
+        })
+}
+
 /// A tensor to be written.
 #[derive(Clone, Debug)]
 struct Found {
@@ -87,13 +120,17 @@ struct Found {
     stored: StoredTensor,
 }
 
-/// The tensors of a model, and the rows of its embedding table. Every tensor of the checkpoint must
-/// have a place.
-fn find_tensors(files: &TensorFiles, config: &Config) -> Result<(Vec<Found>, usize), ConvertError> {
+/// The tensors of these places, and the rows of the embedding table. Every tensor of the checkpoint
+/// must have a place.
+fn find_tensors(
+    files: &TensorFiles,
+    config: &Config,
+    places: Vec<Place>,
+) -> Result<(Vec<Found>, usize), ConvertError> {
     let mut rest = files.tensors().clone();
     let mut found = Vec::new();
     let mut rows = 0;
-    for place in names::places(config) {
+    for place in places {
         let Some(stored) = rest.remove(&place.source) else {
             return Err(ConvertError::MissingTensor {
                 tensor: place.source,
@@ -126,55 +163,6 @@ fn find_tensors(files: &TensorFiles, config: &Config) -> Result<(Vec<Found>, usi
             architecture: config.architecture.name(),
         }),
     }
-}
-
-/// The safetensors files of a folder: those that its index names, else `model.safetensors`, else all.
-fn open_tensors(folder: &Path) -> Result<TensorFiles, ConvertError> {
-    let index = folder.join("model.safetensors.index.json");
-    let single = folder.join("model.safetensors");
-    let paths = if index.is_file() {
-        indexed(folder, &read_json(&index)?)
-    } else if single.is_file() {
-        vec![single]
-    } else {
-        all_safetensors(folder)?
-    };
-    if paths.is_empty() {
-        return Err(ConvertError::NoTensors {
-            path: folder.to_owned(),
-        });
-    }
-    let mut files = TensorFiles::default();
-    for path in paths {
-        files.add_safetensors(&path)?;
-    }
-    Ok(files)
-}
-
-/// The files that an index names, each once. A name with a folder in it is none of the checkpoint's.
-fn indexed(folder: &Path, index: &Json) -> Vec<PathBuf> {
-    let map = index["weight_map"].as_object();
-    let names = map.into_iter().flat_map(|it| it.values());
-    let plain = |it: &&str| !it.contains(['/', '\\']);
-    let names: std::collections::BTreeSet<&str> =
-        names.filter_map(Json::as_str).filter(plain).collect();
-    names.into_iter().map(|it| folder.join(it)).collect()
-}
-
-fn all_safetensors(folder: &Path) -> Result<Vec<PathBuf>, ConvertError> {
-    let failed = |error| ConvertError::Io {
-        path: folder.to_owned(),
-        error,
-    };
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        if path.extension().is_some_and(|it| it == "safetensors") {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
 }
 
 fn read_json(path: &Path) -> Result<Json, ConvertError> {

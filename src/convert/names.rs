@@ -7,7 +7,7 @@ use super::config::{Architecture, Config};
 pub struct Place {
     /// Name in the GGUF file.
     pub name: String,
-    /// Name in the checkpoint, without `model.` in front.
+    /// Name in the checkpoint, as [`stripped`] gives it.
     pub source: String,
     /// Shape, the slowest dimension first; the vocabulary's size is 0, as it is not known here.
     pub shape: Vec<usize>,
@@ -34,7 +34,8 @@ pub fn places(config: &Config) -> Vec<Place> {
     all
 }
 
-fn place(name: &str, source: &str, shape: &[usize]) -> Place {
+/// A place whose rows stay in their order.
+pub fn place(name: &str, source: &str, shape: &[usize]) -> Place {
     Place {
         name: name.to_owned(),
         source: source.to_owned(),
@@ -120,11 +121,24 @@ fn layer_places(config: &Config, layer: usize) -> Vec<Place> {
     all
 }
 
-/// A name without what checkpoints put in front of it; `None` for what is no weight (tables that
-/// follow from the configuration).
-pub fn stripped(name: &str) -> Option<String> {
+/// What a checkpoint puts in front of the names of its layers: the shortest that fits its first
+/// layer, `model.` where it has none.
+pub fn root<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let first = names.filter_map(|it| it.strip_suffix("layers.0.input_layernorm.weight"));
+    let root = first.min_by_key(|it| it.len());
+    root.unwrap_or("model.").to_owned()
+}
+
+/// A name without `root`; the linear layers and the head, which stand beside the layers, by the end
+/// of their names. `None` for what is no weight (tables that follow from the configuration).
+pub fn stripped(name: &str, root: &str) -> Option<String> {
     if name.ends_with(".rotary_emb.inv_freq") {
         return None;
     }
-    Some(name.strip_prefix("model.").unwrap_or(name).to_owned())
+    if let Some(rest) = name.strip_prefix(root) {
+        return Some(rest.to_owned());
+    }
+    let beside = ["projection_layer.", "embedding_projection.", "lm_head."];
+    let start = beside.iter().find_map(|it| name.rfind(it));
+    Some(name[start.unwrap_or(0)..].to_owned())
 }

@@ -1,7 +1,7 @@
 //! The tokenizer of a checkpoint, put into GGUF metadata.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
@@ -17,23 +17,69 @@ const CONTROL: i32 = 3;
 const USER_DEFINED: i32 = 4;
 const UNUSED: i32 = 5;
 
-/// Puts the folder's tokenizer into metadata, for an embedding table of `rows` rows. Gives the
-/// reason where it cannot be: what GGUF files cannot say, `tokenizer.json` beside them still can.
+/// The files of a tokenizer; those that are not there are passed over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenizerFiles {
+    model: PathBuf,
+    json: PathBuf,
+    settings: PathBuf,
+}
+
+impl TokenizerFiles {
+    /// The first of some files and folders that is or has a tokenizer.
+    pub fn find<'a>(mut places: impl Iterator<Item = &'a Path>) -> Self {
+        places.find_map(Self::at).unwrap_or_default()
+    }
+
+    fn at(path: &Path) -> Option<Self> {
+        let folder = match path.is_dir() {
+            true => path,
+            false => path.parent()?,
+        };
+        let mut files = Self {
+            model: folder.join("tokenizer.model"),
+            json: folder.join("tokenizer.json"),
+            settings: folder.join("tokenizer_config.json"),
+        };
+        match path.extension().and_then(|it| it.to_str()) {
+            _ if path.is_dir() => {}
+            Some("model") => files.model = path.to_owned(),
+            // A file that is named is read, whatever lies beside it.
+            Some("json") => {
+                files.json = path.to_owned();
+                files.model = PathBuf::new();
+            }
+            _ => {}
+        }
+        (files.model.is_file() || files.json.is_file()).then_some(files)
+    }
+}
+
+/// Puts a tokenizer into metadata, for an embedding table of `rows` rows; the last is `last_token`
+/// where the tokenizer says nothing of it and it is not empty. Gives the reason where it cannot be:
+/// what GGUF files cannot say, `tokenizer.json` beside them still can.
 pub fn set_tokenizer(
     metadata: &mut Metadata,
-    folder: &Path,
+    files: &TokenizerFiles,
     config: &Config,
     rows: usize,
+    last_token: &str,
 ) -> Result<Option<String>, ConvertError> {
-    let json = optional_json(&folder.join("tokenizer.json"))?;
-    let mut vocabulary = match read_tables(folder)? {
+    let json = optional_json(&files.json)?;
+    let mut vocabulary = match read_tables(files)? {
         Ok(vocabulary) => vocabulary,
         Err(reason) => return Ok(Some(reason)),
     };
     add_tokens(&mut vocabulary, &json);
     set_scores(&mut vocabulary);
+    let named = vocabulary.tokens.len();
     pad(&mut vocabulary, rows)?;
-    let settings = optional_json(&folder.join("tokenizer_config.json"))?;
+    let is_known = vocabulary.tokens.iter().any(|it| it == last_token);
+    if named < rows && !last_token.is_empty() && !is_known {
+        vocabulary.tokens[rows - 1] = last_token.to_owned();
+        vocabulary.token_types[rows - 1] = CONTROL;
+    }
+    let settings = optional_json(&files.settings)?;
     let named = |key: &str| token_id(&vocabulary, &settings[key]);
     let within = |id: Option<u32>| id.filter(|&id| (id as usize) < rows);
     let (bos_id, eos_id) = (
@@ -54,11 +100,8 @@ pub fn set_tokenizer(
 
 /// The tables of `tokenizer.model` where it is there, else of `tokenizer.json`; or the reason why GGUF
 /// files cannot hold them.
-fn read_tables(folder: &Path) -> Result<Result<Vocabulary, String>, ConvertError> {
-    let (model, json) = (
-        folder.join("tokenizer.model"),
-        folder.join("tokenizer.json"),
-    );
+fn read_tables(files: &TokenizerFiles) -> Result<Result<Vocabulary, String>, ConvertError> {
+    let TokenizerFiles { model, json, .. } = files;
     let read = |path: &Path| {
         std::fs::read(path).map_err(|error| ConvertError::Io {
             path: path.to_owned(),
@@ -66,9 +109,9 @@ fn read_tables(folder: &Path) -> Result<Result<Vocabulary, String>, ConvertError
         })
     };
     Ok(if model.is_file() {
-        sentencepiece::read(&read(&model)?).map_err(|reason| format!("tokenizer.model: {reason}"))
+        sentencepiece::read(&read(model)?).map_err(|reason| format!("tokenizer.model: {reason}"))
     } else if json.is_file() {
-        let tokenizer = Tokenizer::from_json(&read(&json)?);
+        let tokenizer = Tokenizer::from_json(&read(json)?);
         tokenizer
             .map(|it| it.to_vocabulary())
             .map_err(|error| format!("tokenizer.json: {error}"))

@@ -5,6 +5,8 @@
 pub mod gguf;
 pub mod manifest;
 #[cfg(not(target_arch = "wasm32"))]
+pub mod pickle;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod safetensors;
 pub mod source;
 #[cfg(not(target_arch = "wasm32"))]

@@ -88,6 +88,18 @@ impl TensorFiles {
             .collect();
     }
 
+    /// Adds the tensors of other files. Of a name that is there already, the first counts.
+    pub fn append(&mut self, others: Self) {
+        let shift = self.files.len();
+        self.files.extend(others.files);
+        for (name, tensor) in others.tensors {
+            let file = tensor.file + shift;
+            self.tensors
+                .entry(name)
+                .or_insert(StoredTensor { file, ..tensor });
+        }
+    }
+
     /// Adds the tensors of a safetensors file. Of a name that is there already, the first counts.
     pub fn add_safetensors(&mut self, path: &Path) -> Result<(), SafetensorsError> {
         let name = path.display().to_string();

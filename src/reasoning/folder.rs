@@ -80,17 +80,31 @@ impl Folder {
     fn verified(&self, file: &ModelFile) -> Result<FileSource, FolderError> {
         let path = self.path.join(&file.path);
         let source = FileSource::open(&path)?;
-        let mut digest = Sha256::new();
-        let size_bytes = File::open(&path)
-            .and_then(|mut reader| std::io::copy(&mut reader, &mut Digested(&mut digest)))
-            .map_err(|error| FolderError::Read {
-                path: path.clone(),
-                error,
-            })?;
-        file.verify(size_bytes, &hex(&digest.finalize()))
+        let found = described(&path)?;
+        file.verify(found.bytes, &found.sha256)
             .map_err(|error| FolderError::Manifest { path, error })?;
         Ok(source)
     }
+}
+
+/// The manifest's entry of a file as it is.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn described(path: &Path) -> Result<ModelFile, FolderError> {
+    let mut digest = Sha256::new();
+    let bytes = File::open(path)
+        .and_then(|mut reader| std::io::copy(&mut reader, &mut Digested(&mut digest)))
+        .map_err(|error| FolderError::Read {
+            path: path.to_owned(),
+            error,
+        })?;
+    let name = path.file_name().unwrap_or_default();
+    Ok(ModelFile {
+        path: name.to_string_lossy().into_owned(),
+        bytes,
+        sha256: hex(&digest.finalize()),
+    })
 }
 
 /// Takes written bytes into a digest.

@@ -9,6 +9,8 @@ pub mod folder;
 pub mod loading;
 mod mode;
 pub mod pair;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod pairing;
 pub mod request;
 
 pub use answer::Answer;
