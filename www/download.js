@@ -121,7 +121,7 @@ export class RemoteFile {
   }
 
   /**
-   * Bytes of the file, which are fetched where they are missing.
+   * Bytes of the file, once it is complete.
    * @param {number} offset
    * @param {number} length
    * @returns {Promise<Uint8Array<ArrayBuffer>>}
