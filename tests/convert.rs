@@ -17,14 +17,6 @@ use semcot::tokenizer::Tokenizer;
 use semcot::weights::WeightType;
 use serde_json::{Value, json};
 
-/// An empty folder for one test.
-fn scratch(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("semcot-convert-{}-{name}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
 fn options(weight_type: WeightType) -> ConvertOptions {
     ConvertOptions {
         weight_type,
@@ -76,11 +68,11 @@ fn a_converted_target_has_the_hidden_states_of_the_published_code() {
             );
             continue;
         }
-        let out = scratch("target");
-        let converted = convert(&pair.join("target"), &out, &options(WeightType::F32)).unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        let out = scratch.path();
+        let converted = convert(&pair.join("target"), out, &options(WeightType::F32)).unwrap();
         let source = pollster::block_on(open_files(&converted.files[0])).unwrap();
         checked += check_hidden_states(&pair, &mut twin(&source));
-        std::fs::remove_dir_all(out).unwrap();
     }
     println!("{checked} hidden states are those of the published code");
     assert!(checked > 0, "the reference folder holds nothing to check");
@@ -211,10 +203,11 @@ fn write_checkpoint(folder: &Path, model_type: &str) -> HashMap<String, (Vec<usi
 
 #[test]
 fn tensors_hold_ggmls_quantization_of_the_checkpoints_rows() {
-    let folder = scratch("rows");
-    let tensors = write_checkpoint(&folder, "llama");
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let tensors = write_checkpoint(folder, "llama");
     for weight_type in [WeightType::Q8_0, WeightType::Q4_0, WeightType::BF16] {
-        let converted = convert(&folder, &folder.join("out"), &options(weight_type)).unwrap();
+        let converted = convert(folder, &folder.join("out"), &options(weight_type)).unwrap();
         let source = FileSource::open(&converted.files[0]).unwrap();
         let header = pollster::block_on(read_header(&source)).unwrap();
         assert_eq!(
@@ -243,19 +236,19 @@ fn tensors_hold_ggmls_quantization_of_the_checkpoints_rows() {
             assert!(found == weight_type.quantize(values, cols), "{name}");
         }
     }
-    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
 fn a_split_file_computes_what_the_whole_file_computes() {
-    let folder = scratch("split");
-    write_checkpoint(&folder, "llama");
-    let whole = convert(&folder, &folder.join("whole"), &options(WeightType::Q4_0)).unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    write_checkpoint(folder, "llama");
+    let whole = convert(folder, &folder.join("whole"), &options(WeightType::Q4_0)).unwrap();
     let split_options = ConvertOptions {
         shard_bytes: Some(20_000),
         ..options(WeightType::Q4_0)
     };
-    let split = convert(&folder, &folder.join("split"), &split_options).unwrap();
+    let split = convert(folder, &folder.join("split"), &split_options).unwrap();
     assert!(split.files.len() > 2, "{:?}", split.files);
     let name = split.files[0].file_name().unwrap().to_str().unwrap();
     assert_eq!(
@@ -274,18 +267,17 @@ fn a_split_file_computes_what_the_whole_file_computes() {
     std::fs::copy(&split.files[0], &split.files[1]).unwrap();
     let error = pollster::block_on(open_files(&split.files[0])).unwrap_err();
     assert!(error.to_string().contains("split.no"), "{error}");
-    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
 fn every_architecture_becomes_a_model_that_loads() {
     for architecture in ["llama", "mistral", "qwen2", "qwen3"] {
-        let folder = scratch(architecture);
-        write_checkpoint(&folder, architecture);
-        let converted = convert(&folder, &folder.join("out"), &options(WeightType::Q4_K)).unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path();
+        write_checkpoint(folder, architecture);
+        let converted = convert(folder, &folder.join("out"), &options(WeightType::Q4_K)).unwrap();
         let source = FileSource::open(&converted.files[0]).unwrap();
         pollster::block_on(Model::open(&source)).unwrap();
-        std::fs::remove_dir_all(folder).unwrap();
     }
 }
 
@@ -304,15 +296,16 @@ fn a_converted_tokenizer_gives_the_ids_of_its_gguf_file() {
         let original = pollster::block_on(Model::open(&original)).unwrap();
         let expected = Tokenizer::from_vocabulary(original.vocabulary().unwrap()).unwrap();
 
-        let folder = scratch(kind);
-        write_checkpoint(&folder, "llama");
-        widen_vocabulary(&folder, expected.vocab_size());
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path();
+        write_checkpoint(folder, "llama");
+        widen_vocabulary(folder, expected.vocab_size());
         std::fs::copy(
             reference.join("tokenizer.json"),
             folder.join("tokenizer.json"),
         )
         .unwrap();
-        let converted = convert(&folder, &folder.join("out"), &options(WeightType::F16)).unwrap();
+        let converted = convert(folder, &folder.join("out"), &options(WeightType::F16)).unwrap();
         assert_eq!(converted.without_tokenizer, None, "{kind}");
         let source = FileSource::open(&converted.files[0]).unwrap();
         let model = pollster::block_on(Model::open(&source)).unwrap();
@@ -330,7 +323,6 @@ fn a_converted_tokenizer_gives_the_ids_of_its_gguf_file() {
             );
             checked += 1;
         }
-        std::fs::remove_dir_all(folder).unwrap();
     }
     println!("{checked} texts have the same ids");
 }
@@ -357,8 +349,9 @@ fn widen_vocabulary(folder: &Path, rows: usize) {
 
 #[test]
 fn what_cannot_be_converted_is_named() {
-    let folder = scratch("refused");
-    write_checkpoint(&folder, "qwen2");
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    write_checkpoint(folder, "qwen2");
     let config = folder.join("config.json");
     let good = json_file(&config);
     let refused = |key: &str, value: Value, named: &str| {
@@ -366,7 +359,7 @@ fn what_cannot_be_converted_is_named() {
         changed[key] = value;
         std::fs::write(&config, changed.to_string()).unwrap();
         let out = folder.join("out");
-        let error = convert(&folder, &out, &options(WeightType::F16)).unwrap_err();
+        let error = convert(folder, &out, &options(WeightType::F16)).unwrap_err();
         assert!(error.to_string().contains(named), "{error}");
         assert!(!out.exists() || std::fs::read_dir(&out).unwrap().next().is_none());
     };
@@ -387,7 +380,6 @@ fn what_cannot_be_converted_is_named() {
     let shard = folder.join("model-00002-of-00002.safetensors");
     let bytes = std::fs::read(&shard).unwrap();
     std::fs::write(&shard, &bytes[..bytes.len() - 1]).unwrap();
-    let error = convert(&folder, &folder.join("out"), &options(WeightType::F16)).unwrap_err();
+    let error = convert(folder, &folder.join("out"), &options(WeightType::F16)).unwrap_err();
     assert_eq!(error.code(), "safetensors_format", "{error}");
-    std::fs::remove_dir_all(folder).unwrap();
 }

@@ -1,7 +1,7 @@
 //! PyTorch files that lie, and files broken at random.
 
+use super::open;
 use super::torch::{Saved, archive, file, int, state_dict, text, zip};
-use super::{open, scratch};
 
 /// Seed of the broken files, printed with each failure.
 const SEED: u64 = 11;
@@ -17,13 +17,13 @@ fn good() -> Vec<Saved> {
 
 /// The code and the message of the error where a file ends.
 fn refused(name: &str, bytes: &[u8]) -> (String, String) {
-    let path = scratch(&format!("hostile-{name}")).join("state.pt");
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("state.pt");
     std::fs::write(&path, bytes).unwrap();
     let error = match open(&path) {
         Ok(files) => panic!("{name} is read: {:?}", files.tensors()),
         Err(error) => error,
     };
-    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
     let message = error.to_string();
     assert!(!message.contains('\n'), "{name}: {message}");
     (error.code().to_owned(), message)
@@ -202,7 +202,8 @@ fn a_cut_file_is_refused() {
 #[test]
 fn flipped_bits_give_tensors_or_an_error() {
     let whole = file(&good());
-    let path = scratch("flipped").join("state.pt");
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("state.pt");
     let (mut state, mut refused) = (SEED, 0);
     let mut random = |limit: usize| {
         // The upper bits of a linear congruential generator.
@@ -230,5 +231,4 @@ fn flipped_bits_give_tensors_or_an_error() {
     }
     println!("{refused} of {TRIALS} refused, seed {SEED}");
     assert!(refused > TRIALS / 4 && refused < TRIALS);
-    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
 }

@@ -7,20 +7,12 @@ mod hostile;
 mod pair;
 mod torch;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use semcot::formats::pickle::PickleError;
 use semcot::formats::tensors::TensorFiles;
 
 use torch::Saved;
-
-/// An empty folder for one test.
-fn scratch(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("semcot-torch-{}-{name}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
-}
 
 fn open(path: &Path) -> Result<TensorFiles, PickleError> {
     let mut files = TensorFiles::default();
@@ -53,7 +45,8 @@ fn tensors_of_every_type_are_read_as_they_were_saved() {
     // Values 3 and 4 of a storage of 6, as views are saved; a stride of a length 1 says nothing.
     tensors[5].first = 3;
     tensors[3].strides[1] = 77;
-    let path = scratch("types").join("state.pt");
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("state.pt");
     std::fs::write(&path, torch::file(&tensors)).unwrap();
     let files = open(&path).unwrap();
     for name in ["f32", "f16", "bf16", "f64"] {
@@ -65,7 +58,6 @@ fn tensors_of_every_type_are_read_as_they_were_saved() {
         !files.tensors().contains_key("step"),
         "whole numbers are no weights"
     );
-    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
 }
 
 #[test]
@@ -77,10 +69,10 @@ fn a_dictionary_around_the_state_dict_gives_names_with_dots() {
     torch::text(&mut pickle, "model");
     pickle.extend(torch::state_dict(&tensors, 0));
     pickle.extend(b"u.");
-    let path = scratch("nested").join("state.pt");
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("state.pt");
     std::fs::write(&path, torch::archive(&pickle, &tensors)).unwrap();
     let files = open(&path).unwrap();
     assert_eq!(values(&files, "model.norm.weight"), [1.0, 2.0]);
     assert_eq!(files.tensors().len(), 1);
-    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
 }

@@ -8,7 +8,6 @@ use semcot::formats::manifest::{ImplicitFrom, Manifest};
 use semcot::formats::source::{ByteSource, FileSource};
 use serde_json::{Value, json};
 
-use super::scratch;
 use super::torch::{self, Saved};
 
 const VOCAB: usize = 257;
@@ -145,7 +144,8 @@ fn tensor_bytes(path: &Path, name: &str) -> Vec<u8> {
 
 #[test]
 fn checkpoints_of_the_authors_become_a_folder_that_answers() {
-    let folder = scratch("pair");
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
     write_settings(&folder.join("base-target"), TARGET_HIDDEN);
     write_settings(&folder.join("base-generator"), GENERATOR_HIDDEN);
     let target = torch::file(&model(VOCAB, TARGET_HIDDEN));
@@ -159,12 +159,12 @@ fn checkpoints_of_the_authors_become_a_folder_that_answers() {
     tensor(&mut sentence, "embedding_projection.bias", &shape[..1]);
     std::fs::write(folder.join("sentence.pt"), torch::file(&sentence)).unwrap();
 
-    let message = fails(&folder, &["convert", "generator.pt", "--out", "out"]);
+    let message = fails(folder, &["convert", "generator.pt", "--out", "out"]);
     assert!(message.contains("config.json"), "{message}");
     let to = ["--out", "out", "--quant", "F32", "--role"];
     let run = |source: &str, role: &str, more: &[&str]| {
         let arguments = [&["convert", source], &to[..], &[role], more].concat();
-        succeeds(&folder, &arguments)
+        succeeds(folder, &arguments)
     };
     let said = run(
         "sentence.pt",
@@ -175,7 +175,7 @@ fn checkpoints_of_the_authors_become_a_folder_that_answers() {
     run("base-target", "target", &[]);
     let base = ["--base", "base-generator"];
     let without_prompts = [&["convert", "generator.pt"], &to[..], &["generator"], &base].concat();
-    let message = fails(&folder, &without_prompts);
+    let message = fails(folder, &without_prompts);
     assert!(message.contains("--prompts"), "{message}");
     run(
         "generator.pt",
@@ -221,19 +221,19 @@ fn checkpoints_of_the_authors_become_a_folder_that_answers() {
             "--device",
             "cpu",
         ];
-        succeeds(&folder, &arguments);
+        succeeds(folder, &arguments);
     }
 
     // The folder's prompts stay where a part is converted anew.
     run("generator.pt", "generator", &base);
     let again = std::fs::read(out.join("semcot.json")).unwrap();
     assert_eq!(Manifest::parse(&again).unwrap(), manifest);
-    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
 fn a_checkpoint_of_the_projection_alone_takes_its_layers_from_the_base() {
-    let folder = scratch("projection");
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
     let base = folder.join("base");
     write_settings(&base, GENERATOR_HIDDEN);
     let (mut layers, mut projection) = (generator(), Vec::new());
@@ -252,7 +252,7 @@ fn a_checkpoint_of_the_projection_alone_takes_its_layers_from_the_base() {
             "--base",
             "base",
         ];
-        succeeds(&folder, &arguments);
+        succeeds(folder, &arguments);
         let path = folder.join(out).join("generator.gguf");
         [
             "token_embd.weight",
@@ -263,7 +263,6 @@ fn a_checkpoint_of_the_projection_alone_takes_its_layers_from_the_base() {
     };
     assert!(convert("alone.pt", "a") == convert("whole.pt", "b"));
     let arguments = ["convert", "base", "--out", "c", "--role", "generator"];
-    let message = fails(&folder, &arguments);
+    let message = fails(folder, &arguments);
     assert!(message.contains("projection_layer.weight"), "{message}");
-    std::fs::remove_dir_all(folder).unwrap();
 }
