@@ -7,7 +7,7 @@ mod config;
 mod error;
 mod names;
 mod role;
-mod sentencepiece;
+pub mod sentencepiece;
 mod vocabulary;
 mod write;
 

@@ -63,7 +63,7 @@ impl<'a> Message<'a> {
 }
 
 /// Reads the tables. The reason of an error is a sentence without the file's name.
-pub(super) fn read(file: &[u8]) -> Result<Vocabulary, String> {
+pub fn read(file: &[u8]) -> Result<Vocabulary, String> {
     let mut vocabulary = Vocabulary {
         model: "llama".to_owned(),
         pre: "default".to_owned(),
