@@ -51,9 +51,9 @@ fn write(row: u32, head: u32, slice: u32, a: vec4f, b: vec4f, c: vec4f, d: vec4f
   }
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(16)
 fn attend_rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let index = (group.y * groups.x + group.x) * 64u + thread;
+  let index = (group.y * groups.x + group.x) * 16u + thread;
   let slices = (HEAD_QUADS + SLICE - 1u) / SLICE;
   let slice = index % slices * SLICE;
   let head = index / slices % HEADS;

@@ -40,9 +40,9 @@ fn silu(values: vec4f) -> vec4f {
   return values / (1.0 + exp(-values));
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(16)
 fn matmul_columns(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let index = (group.y * groups.x + group.x) * 64u + thread;
+  let index = (group.y * groups.x + group.x) * 16u + thread;
   let tile_width = select(16u, 8u, GATED) * LANES;
   let tiles = (OUT_WIDTH + tile_width - 1u) / tile_width;
   let tile = index / LANES % tiles;

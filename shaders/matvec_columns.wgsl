@@ -37,9 +37,9 @@ fn write(row: u32, column: u32, value: f32) {
   y[index] = result;
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(16)
 fn matvec_columns(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let index = (group.y * groups.x + group.x) * 64u + thread;
+  let index = (group.y * groups.x + group.x) * 16u + thread;
   let column = index / LANES * LANES * 4u + index % LANES;
   if (run.done != 0u || column >= OUT_WIDTH) {
     return;

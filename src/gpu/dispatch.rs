@@ -12,6 +12,11 @@ use crate::weights::WeightType;
 /// Threads of a workgroup in the kernels that are not laid out by rows.
 const THREADS: u64 = 64;
 
+/// The same of the kernels for software adapters, `matmul_columns`, `matvec_columns` and
+/// `attend_rows`: they share out whole workgroups among the processors, and a narrow model's matrix
+/// gives 60 threads.
+const SOFTWARE_THREADS: u64 = 16;
+
 /// Rows that one thread of `matmul`, `matmul_columns` and `attend_rows` computes.
 const ROWS_A_THREAD: u64 = 4;
 
@@ -250,7 +255,7 @@ impl Gpu {
                 }
                 WeightLayout::Columns => {
                     let threads = columns.div_ceil(MATVEC_COLUMNS_COLUMNS * LANES) * LANES;
-                    ("matvec_columns", threads.div_ceil(THREADS))
+                    ("matvec_columns", threads.div_ceil(SOFTWARE_THREADS))
                 }
             };
             self.dispatch(
@@ -280,11 +285,11 @@ impl Gpu {
     ) -> Result<Vec<Dispatch>, GpuError> {
         let matmul = |piece: &LinearPiece<'_>| {
             let rows = piece.weight.rows as u64;
-            let (name, threads) = match self.layout().reduce.weight_layout() {
-                WeightLayout::Rows => ("matmul", rows.div_ceil(MATMUL_COLUMNS)),
+            let (name, threads, threads_per_group) = match self.layout().reduce.weight_layout() {
+                WeightLayout::Rows => ("matmul", rows.div_ceil(MATMUL_COLUMNS), THREADS),
                 WeightLayout::Columns => {
                     let tiles = rows.div_ceil(MATMUL_COLUMNS_COLUMNS * LANES);
-                    ("matmul_columns", tiles * LANES)
+                    ("matmul_columns", tiles * LANES, SOFTWARE_THREADS)
                 }
             };
             self.dispatch(
@@ -302,7 +307,7 @@ impl Gpu {
                 Grid::ByRows {
                     rows: ROWS_A_THREAD,
                     threads,
-                    threads_per_group: THREADS,
+                    threads_per_group,
                 },
             )
         };
@@ -365,9 +370,10 @@ impl Gpu {
         if let Some(window) = heads.window {
             constants.push(("WINDOW", window as f64));
         }
-        let (name, rows_a_thread) = match (rows, self.layout().reduce.weight_layout()) {
-            (Rows::Many, WeightLayout::Columns) => ("attend_rows", ROWS_A_THREAD),
-            _ => ("attend", 1),
+        let layout = self.layout().reduce.weight_layout();
+        let (name, rows_a_thread, threads_per_group) = match (rows, layout) {
+            (Rows::Many, WeightLayout::Columns) => ("attend_rows", ROWS_A_THREAD, SOFTWARE_THREADS),
+            _ => ("attend", 1, THREADS),
         };
         self.dispatch(
             name,
@@ -383,7 +389,7 @@ impl Gpu {
             Grid::ByRows {
                 rows: rows_a_thread,
                 threads: (heads.heads * heads.head_dim.div_ceil(ATTEND_VALUES)) as u64,
-                threads_per_group: THREADS,
+                threads_per_group,
             },
         )
     }
