@@ -28,6 +28,7 @@ const TYPES = {
  * @property {number} [port] 0 takes any free one
  * @property {string} [root] the folder served
  * @property {string[]} [served] first parts of the paths that are served
+ * @property {Record<string, string>} [mounts] folders elsewhere, by the first part of the paths that they are served at
  */
 
 /**
@@ -35,8 +36,14 @@ const TYPES = {
  * @param {ServerOptions} [options]
  * @returns {Promise<{ url: string, close: () => Promise<void> }>}
  */
-export function startServer({ port = 8080, root = ROOT, served = SERVED } = {}) {
-  const server = createServer((request, response) => answer(request, response, root, served));
+export function startServer({ port = 8080, root = ROOT, served = SERVED, mounts = {} } = {}) {
+  const fileAt = (/** @type {string} */ url) => {
+    const path = servedPath(url, [...served, ...Object.keys(mounts)]);
+    if (path === null) return null;
+    const [first, ...rest] = path.split(sep);
+    return Object.hasOwn(mounts, first) ? join(mounts[first], ...rest) : join(root, path);
+  };
+  const server = createServer((request, response) => answer(request, response, fileAt(request.url ?? "/")));
   return new Promise((resolve, reject) => {
     server.on("error", (/** @type {NodeJS.ErrnoException} */ error) => {
       const taken = `Port ${port} is taken. Choose another one: npm start -- --port ${port + 1}`;
@@ -57,13 +64,10 @@ export function startServer({ port = 8080, root = ROOT, served = SERVED } = {}) 
 /**
  * @param {import("node:http").IncomingMessage} request
  * @param {import("node:http").ServerResponse} response
- * @param {string} root
- * @param {string[]} served
+ * @param {string | null} file
  */
-function answer(request, response, root, served) {
+function answer(request, response, file) {
   if (request.method !== "GET" && request.method !== "HEAD") return refuse(response, 405, "Only GET and HEAD.");
-  const path = servedPath(request.url ?? "/", served);
-  const file = path === null ? null : join(root, path);
   const stat = file && statSync(file, { throwIfNoEntry: false });
   if (!file || !stat?.isFile()) return refuse(response, 404, "Not found.");
 

@@ -3,6 +3,8 @@
 //
 //   npm test                            everything
 //   npm test -- --only page,native      some steps (what they need is built first)
+//   npm test -- --only references-firefox
+//                                       a step that takes minutes runs only where it is named
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -21,6 +23,7 @@ const WASM = ["--target", "wasm32-unknown-unknown", "--no-default-features"];
  * @typedef {object} Step
  * @property {string} name what `--only` takes
  * @property {string} title
+ * @property {boolean} [onlyNamed] runs only where `--only` names it
  * @property {(count: (line: string) => void) => Promise<void>} run `count` reads the lines printed
  *   for how many tests there were
  */
@@ -65,17 +68,20 @@ const STEPS = [
   { name: "types", title: "Types of the page's modules", run: () => run("tsc", ["--noEmit"]) },
   { name: "scripts", title: "Tests of the scripts", run: (count) => nodeTests("tests/scripts", count) },
   { name: "page", title: "Page tests in Chromium", run: (count) => nodeTests("tests/page", count) },
+  { name: "references", title: "Reference values in Chromium, a file of each kind", run: (count) => references("chromium_gives_the", count) },
+  { name: "references-chromium", title: "All reference values in Chromium", onlyNamed: true, run: (count) => references("chromium_gives_all", count) },
+  { name: "references-firefox", title: "All reference values in Firefox", onlyNamed: true, run: (count) => references("firefox_gives_all", count) },
 ];
 
 /** What has to have run before a step means anything. */
-const NEEDS_BUILD = ["size", "types", "page"];
+const NEEDS_BUILD = ["size", "types", "page", "references", "references-chromium", "references-firefox"];
 
 /**
  * @param {string | true | undefined} only names of steps, comma between
  * @returns {Step[]}
  */
 function chosenSteps(only) {
-  if (only === undefined) return STEPS;
+  if (only === undefined) return STEPS.filter((step) => !step.onlyNamed);
   const names = String(only).split(",");
   const unknown = names.find((name) => !STEPS.some((step) => step.name === name));
   if (unknown) throw new Trouble(`no step ${unknown}; there are ${STEPS.map((step) => step.name).join(", ")}`);
@@ -105,6 +111,16 @@ async function nodeTests(folder, count) {
   if (paths.length === 0) throw new Trouble(`${folder} has no tests`);
   const reporter = "--test-reporter=spec";
   await run(process.execPath, ["--test", reporter, "--test-concurrency=1", ...paths], { onLine: count });
+}
+
+/**
+ * Compares the page's engine with the reference folder, by the code that compares the native one.
+ * @param {string} tests the beginning of their names
+ * @param {(line: string) => void} count
+ */
+async function references(tests, count) {
+  const args = ["test", "--test", "fixtures", `models::${tests}`, "--", "--ignored", "--nocapture"];
+  await run("cargo", args, { env: vulkanEnvironment(), onLine: count });
 }
 
 /** Adds up what test runners say; a step without tests counts as one. */

@@ -17,6 +17,7 @@ import { fetchText } from "./ranges.js";
 /** @typedef {import("./semcot.js").BenchOptions} BenchOptions */
 /** @typedef {import("./semcot.js").CompareOptions} CompareOptions */
 /** @typedef {import("./semcot.js").Comparison} Comparison */
+/** @typedef {import("./semcot.js").ForwardOptions} ForwardOptions */
 /** @typedef {import("./semcot.js").Generated} Generated */
 /** @typedef {import("./semcot.js").GenerateOptions} GenerateOptions */
 /** @typedef {import("./semcot.js").Info} Info */
@@ -27,7 +28,7 @@ import { fetchText } from "./ranges.js";
 /** @typedef {import("./semcot.js").Progress} Progress */
 
 /** The methods that cross a worker's boundary. Their last argument is what a [`Call`] brings. */
-export const METHODS = /** @type {const} */ (["hasWebGpu", "load", "ask", "compare", "generate", "bench", "problems", "wasmMemoryBytes", "dispose"]);
+export const METHODS = /** @type {const} */ (["hasWebGpu", "load", "ask", "compare", "generate", "forward", "bench", "problems", "wasmMemoryBytes", "dispose"]);
 
 /**
  * One call of a method: how to stop it and where its news go.
@@ -122,10 +123,11 @@ export class LocalEngine {
       return !signal.aborted;
     };
     const wakeReadBacks = settings.readBack === undefined ? needsWaking() : settings.readBack === "wake";
+    const options = { wakeReadBacks, kv: settings.kv };
     try {
       this.#model = manifest === null
-        ? await wasm.SingleModel.load(sources[0], { wakeReadBacks }, onProgress)
-        : await wasm.Engine.load(manifest, sources[0], sources[1], { wakeReadBacks }, onProgress);
+        ? await wasm.SingleModel.load(sources[0], options, onProgress)
+        : await wasm.Engine.load(manifest, sources[0], sources[1], options, onProgress);
     } catch (error) {
       throwIfAborted(signal);
       throw SemCoTError.from(error);
@@ -187,6 +189,17 @@ export class LocalEngine {
       const given = typeof prompt === "string" ? { text: prompt } : { ids: prompt };
       return camelCase(await singleOf(model).generate({ ...options, ...given }, onText));
     });
+  }
+
+  /**
+   * One forward pass of a single file's model.
+   * @param {readonly number[]} ids
+   * @param {ForwardOptions} options
+   * @param {Call} call
+   * @returns {Promise<Float32Array>}
+   */
+  forward(ids, options, { signal }) {
+    return this.#inLine(signal, (model) => singleOf(model).forward(Uint32Array.from(ids), options));
   }
 
   /**
@@ -277,7 +290,7 @@ function pairOf(model) {
  */
 function singleOf(model) {
   if ("generate" in model) return model;
-  throw new SemCoTError("bad-input", "A model folder answers by ask: load a single GGUF file to generate.");
+  throw new SemCoTError("bad-input", "A model folder answers by ask: load a single GGUF file for generate and forward.");
 }
 
 /** @returns {Promise<GPUAdapter | null>} */

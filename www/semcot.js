@@ -35,6 +35,7 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
 /**
  * @typedef {object} LoadSettings
  * @property {"await" | "wake"} [readBack] how results are waited for: Firefox is woken, others are not, unless told
+ * @property {"f16" | "f32"} [kv] type of cached keys and values; `f16` unless told
  */
 
 /**
@@ -145,6 +146,17 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  * @property {number} submits
  * @property {number} readBacks
  * @property {Milliseconds} ms
+ */
+
+/**
+ * What a forward pass is given besides ids, and what of it is read.
+ * @typedef {object} ForwardOptions
+ * @property {"lastLogits" | "allLogits" | "hiddenStates" | "residual"} [give] logits of the last position
+ *   unless told; the others are rows for all positions, at most 256: logits, states behind the final norm,
+ *   states without it
+ * @property {number} [layers] run only so many of the layers, from the input on
+ * @property {{ position: number, rows: readonly (readonly number[])[] }} [splice] rows of the model's hidden
+ *   size, inserted as input embeddings before a position
  */
 
 /**
@@ -291,7 +303,7 @@ export class SemCoT {
   }
 
   /**
-   * Loads a model folder (one with a semcot.json), or a single GGUF file for `generate` and `bench`. The
+   * Loads a model folder (one with a semcot.json), or a single GGUF file for `generate`, `forward` and `bench`. The
    * files are kept, as far as the browser gives room: a later load fetches only what is missing or changed.
    * @param {string | URL} url relative to the page
    * @param {LoadOptions} [options]
@@ -349,6 +361,17 @@ export class SemCoT {
    */
   generate(prompt, { signal, onText, ...options } = {}) {
     return this.#host.call("generate", [prompt, options], { signal, onEvent: onText });
+  }
+
+  /**
+   * The values of one forward pass of a single file's model, row after row: what `semcot logits` prints,
+   * and states on the way there. The ids are fed as they are, without a begin token.
+   * @param {readonly number[]} ids
+   * @param {ForwardOptions & { signal?: AbortSignal }} [options]
+   * @returns {Promise<Float32Array>}
+   */
+  forward(ids, { signal, ...options } = {}) {
+    return this.#host.call("forward", [ids, options], { signal });
   }
 
   /**

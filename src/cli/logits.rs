@@ -13,8 +13,7 @@ use crate::formats::gguf::open_files;
 use crate::formats::safetensors::SafetensorsFile;
 use crate::formats::source::ByteSource;
 use crate::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions};
-use crate::model::step::EMBEDDING_GIVEN;
-use crate::model::{Head, Model};
+use crate::model::{Head, Model, insert_given};
 use crate::reference::{Executor, ExecutorOptions};
 use crate::tokenizer::Tokenizer;
 
@@ -160,14 +159,6 @@ async fn on_gpu(
 impl Splice {
     /// Marks the inserted rows in `ids` and gives them.
     fn insert(&self, ids: &mut Vec<u32>) -> Result<Vec<Vec<f32>>, CommandError> {
-        if self.position > ids.len() {
-            let message = format!(
-                "--splice is at position {}, but there are {} ids",
-                self.position,
-                ids.len()
-            );
-            return Err(message.into());
-        }
         let rows = SafetensorsFile::open(&self.file)?.values(&self.tensor)?;
         let [count, width] = rows.shape[..] else {
             let message = format!(
@@ -176,8 +167,7 @@ impl Splice {
             );
             return Err(message.into());
         };
-        let marks = std::iter::repeat_n(EMBEDDING_GIVEN, count);
-        ids.splice(self.position..self.position, marks);
+        insert_given(ids, self.position, count).map_err(|error| format!("--splice: {error}"))?;
         let row = |index: usize| rows.values[index * width..][..width].to_vec();
         Ok((0..count).map(row).collect())
     }

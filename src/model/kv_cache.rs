@@ -1,7 +1,10 @@
 //! How keys and values are kept between passes.
 
+use serde::Deserialize;
+
 /// The type of cached keys and values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum KvType {
     /// 32-bit floats.
     F32,

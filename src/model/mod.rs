@@ -23,7 +23,7 @@ pub use generate::{GenerateOptions, Generated, generate};
 pub use kv_cache::KvType;
 pub use llama::{ForwardOptions, Head, forward};
 pub use load::{Chunk, read_weights};
-pub use request::{RequestError, check_ids, check_pair};
+pub use request::{RequestError, check_ids, check_pair, insert_given};
 pub use rope::{rope_frequencies, rope_table};
 pub use sampling::{REPETITION_WINDOW, Sampling};
 pub use state::RunState;

@@ -88,6 +88,22 @@ impl RequestError {
     }
 }
 
+/// Marks `count` rows before a position as given: see [`EMBEDDING_GIVEN`].
+pub fn insert_given(ids: &mut Vec<u32>, position: usize, count: usize) -> Result<(), RequestError> {
+    if position > ids.len() {
+        return Err(RequestError::Option {
+            option: "the position of the given rows",
+            found: position.to_string(),
+            expected: "at most the number of ids",
+        });
+    }
+    ids.splice(
+        position..position,
+        std::iter::repeat_n(EMBEDDING_GIVEN, count),
+    );
+    Ok(())
+}
+
 /// Checks ids that a model reads, some of which may be [`EMBEDDING_GIVEN`], and gives the number of
 /// those. `extra` positions must be free behind them.
 pub fn check_ids(

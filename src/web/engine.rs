@@ -12,6 +12,7 @@ use super::single::bench_target;
 use super::source::{JsByteSource, Source};
 use crate::formats::manifest::{Accuracy, Manifest};
 use crate::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, KernelVariant, ReadBack};
+use crate::model::KvType;
 use crate::reasoning::comparison::CompareOptions;
 use crate::reasoning::loading::load_on_gpu;
 use crate::reasoning::{AskOptions, Mode, Pair};
@@ -76,6 +77,8 @@ pub(super) struct ModelInfo<'a> {
 pub(super) struct Load {
     /// Firefox is woken, the others are not: see [`ReadBack`].
     wake_read_backs: bool,
+    /// Type of cached keys and values.
+    kv: Option<KvType>,
 }
 
 #[wasm_bindgen]
@@ -100,7 +103,7 @@ impl Engine {
             &manifest,
             &target_source,
             &generator_source,
-            GpuModelOptions::default(),
+            options.model(),
             options.read_back(),
         );
         let pair = pair.await.map_err(error::from_load)?;
@@ -191,6 +194,13 @@ impl Load {
             ReadBack::Wake
         } else {
             ReadBack::Await
+        }
+    }
+
+    pub(super) fn model(&self) -> GpuModelOptions {
+        GpuModelOptions {
+            kv: self.kv.unwrap_or_default(),
+            ..GpuModelOptions::default()
         }
     }
 }

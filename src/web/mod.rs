@@ -4,6 +4,7 @@
 mod digest;
 mod engine;
 mod error;
+mod forward;
 mod problems;
 mod single;
 mod source;

@@ -6,9 +6,10 @@ use wasm_bindgen::prelude::*;
 
 use super::engine::{Load, ModelInfo, open_gpu, tell};
 use super::error::{self, JsResult};
+use super::forward;
 use super::source::{JsByteSource, Source};
 use crate::evaluation::bench::{Bench, BenchOptions, bench};
-use crate::gpu::{GpuModel, GpuModelOptions, GpuPair, KernelVariant};
+use crate::gpu::{GpuModel, GpuPair, KernelVariant};
 use crate::model::run::Milliseconds;
 use crate::model::{GenerateOptions, Model, Sampling, generate};
 use crate::tokenizer::Tokenizer;
@@ -100,7 +101,7 @@ impl SingleModel {
         let tables = model.vocabulary().map_err(|error| error.to_string());
         let tokenizer =
             tables.and_then(|it| Tokenizer::from_vocabulary(it).map_err(|error| error.to_string()));
-        let model = GpuModel::load(gpu, model, &source, GpuModelOptions::default()).await;
+        let model = GpuModel::load(gpu, model, &source, options.model()).await;
         let model = model.map_err(error::from_gpu)?;
         let executor = GpuPair::new(model, None, options.read_back()).await;
         let executor = executor.map_err(error::from_gpu)?;
@@ -147,6 +148,11 @@ impl SingleModel {
             read_backs: generated.report.read_backs,
             ms: generated.report.ms,
         }))
+    }
+
+    /// One forward pass: logits, hidden states or the residual stream, row after row.
+    pub async fn forward(&self, ids: Vec<u32>, options: JsValue) -> JsResult<Vec<f32>> {
+        forward::forward(self.executor.target(), ids, options).await
     }
 
     /// Times prefill and decode.

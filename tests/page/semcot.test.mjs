@@ -216,6 +216,31 @@ test("a_single_file_goes_on_with_a_text_the_same_for_the_same_seed", async () =>
   assert.equal(error.code, "bad-input");
 });
 
+test("a_forward_pass_gives_rows_of_logits_and_takes_spliced_rows", async () => {
+  const { last, all, spliced, errors } = await inPage(`
+    const single = await SemCoT.load("models/mini/target.gguf", { kv: "f32" });
+    const ids = [5, 6, 7];
+    const rows = [new Array(single.info.models[0].hiddenSize).fill(0.1)];
+    const last = [...await single.forward(ids)];
+    const all = [...await single.forward(ids, { give: "allLogits" })];
+    const spliced = [...await single.forward(ids, { splice: { position: 3, rows } })];
+    const errors = [
+      await caught(single.forward(ids, { splice: { position: 4, rows } })),
+      await caught(single.forward(ids, { splice: { position: 0, rows: [[1]] } })),
+      await caught(single.forward([])),
+      await caught(single.forward(ids, { give: "nothing" })),
+      await caught(engine.forward(ids)),
+    ];
+    await single.dispose();
+    return { last, all, spliced, errors };`);
+  assert.equal(all.length, 3 * last.length);
+  const furthest = Math.max(...last.map((/** @type {number} */ logit, /** @type {number} */ id) => Math.abs(logit - all[2 * last.length + id])));
+  // One row by the kernel for vectors, the same by the one for matrices: f32 sums in another order.
+  assert.ok(furthest < 5e-4, `${furthest}`);
+  assert.notDeepEqual(spliced, last);
+  for (const error of errors) assert.equal(error?.code, "bad-input", error?.message);
+});
+
 test("the_wasm_memory_stays_small_with_the_pair_loaded", async () => {
   // 64 MB is what was promised; weights go to the device in chunks and are never held here.
   const bytes = await inPage("return engine.wasmMemoryBytes();");
