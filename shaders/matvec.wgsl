@@ -12,6 +12,7 @@ override NORM: bool = false;
 override BIAS: bool = false;
 override ADD: bool = false;
 override GATED: bool = false;
+override TIMES_SILU: bool = false; // y = silu(y) * W x: y holds the gate
 override COMPACT: bool = false; // y has one row, not those of x
 
 @group(0) @binding(0) var<storage, read> run: Run;
@@ -74,6 +75,9 @@ fn matvec(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   }
   if (ADD) {
     result += y[index];
+  }
+  if (TIMES_SILU) {
+    result *= y[index] / (1.0 + exp(-y[index]));
   }
   y[index] = result;
 }

@@ -11,6 +11,7 @@ override NORM: bool = false;
 override BIAS: bool = false;
 override ADD: bool = false;
 override GATED: bool = false;
+override TIMES_SILU: bool = false; // y = silu(y) * W x: y holds the gate
 override COMPACT: bool = false; // y has one row, not those of x
 
 const LANES: u32 = 4;
@@ -33,6 +34,9 @@ fn write(row: u32, column: u32, value: f32) {
   }
   if (ADD) {
     result += y[index];
+  }
+  if (TIMES_SILU) {
+    result *= y[index] / (1.0 + exp(-y[index]));
   }
   y[index] = result;
 }

@@ -168,7 +168,7 @@ impl Shape {
             }
             add(name("ffn_norm.weight"), 1, hidden, vector);
             add(name("ffn_gate.weight"), wide, hidden, matrices);
-            add(name("ffn_up.weight"), wide, hidden, matrices);
+            add(name("ffn_up.weight"), wide, hidden, self.types[1]);
             add(name("ffn_down.weight"), hidden, wide, matrices);
         }
         add("output_norm.weight".into(), 1, hidden, WeightType::F32);

@@ -20,6 +20,8 @@ pub(super) struct Linear<'a> {
     pub(super) out_stride: usize,
     /// The result is added to what `out` holds.
     pub(super) add: bool,
+    /// `out` holds a gate, and the result is `silu(out) * W x`.
+    pub(super) times_silu: bool,
     /// The weight holds W_gate above W_up, and the result is `silu(W_gate x) * (W_up x)`.
     pub(super) gated: bool,
     /// The rows of the output are those of the pass from row 0 on, not those of the input.
@@ -70,6 +72,7 @@ impl LinearPiece<'_> {
             ("OUT_FIRST", out_first as f64),
             ("BIAS", linear.bias.is_some().into()),
             ("ADD", linear.add.into()),
+            ("TIMES_SILU", linear.times_silu.into()),
             ("GATED", linear.gated.into()),
             ("OUT_STRIDE", linear.out_stride as f64),
             ("COMPACT", linear.compact.into()),

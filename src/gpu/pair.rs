@@ -356,6 +356,7 @@ fn connect(gpu: &Gpu, model: GpuModel, target: &GpuModel) -> Result<Source, GpuE
             out_first: 0,
             out_stride: target.config().hidden_size,
             add: false,
+            times_silu: false,
             gated: false,
             compact: true,
         },

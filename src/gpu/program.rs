@@ -143,14 +143,15 @@ impl Compiler<'_> {
                 output,
                 last_row_only,
             } => {
-                let (out_first, add) = match output {
-                    Output::Store { first } => (first, false),
-                    Output::Add => (0, true),
+                let out_first = match output {
+                    Output::Store { first } => first,
+                    Output::Add | Output::TimesSilu => 0,
                 };
                 let linear = Linear {
                     bias: bias.map(|it| &self.weights[it.0]),
                     out_first,
-                    add,
+                    add: output == Output::Add,
+                    times_silu: output == Output::TimesSilu,
                     // Logits are those of one row, whichever it is.
                     compact: last_row_only,
                     ..self.stored(x, norm, weight, out)
@@ -218,6 +219,7 @@ impl Compiler<'_> {
             out_first: 0,
             out_stride: self.width(out),
             add: false,
+            times_silu: false,
             gated: false,
             compact: false,
         }

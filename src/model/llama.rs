@@ -3,7 +3,7 @@
 
 use super::LlamaConfig;
 use super::step::{Output, Slot, Step, WeightId};
-use super::weights::{LayerWeights, LinearMap, QueryKeyValue, Weights};
+use super::weights::{GateUp, LayerWeights, LinearMap, QueryKeyValue, Weights};
 
 /// How far a pass goes and what it ends with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,12 +96,19 @@ fn to_qkv(norm: WeightId, map: LinearMap, first: usize) -> Step {
 
 /// `x += W_down (silu(W_gate norm(x)) * (W_up norm(x)))`
 fn feed_forward(steps: &mut Vec<Step>, layer: &LayerWeights) {
-    steps.push(Step::GatedLinear {
-        x: Slot::Residual,
-        norm: layer.feed_forward_norm,
-        weight: layer.gate_up,
-        out: Slot::FeedForward,
-    });
+    let norm = layer.feed_forward_norm;
+    match layer.gate_up {
+        GateUp::Stacked(weight) => steps.push(Step::GatedLinear {
+            x: Slot::Residual,
+            norm,
+            weight,
+            out: Slot::FeedForward,
+        }),
+        GateUp::Separate { gate, up } => {
+            steps.push(to_feed_forward(norm, gate, Output::Store { first: 0 }));
+            steps.push(to_feed_forward(norm, up, Output::TimesSilu));
+        }
+    }
     steps.push(Step::Linear {
         x: Slot::FeedForward,
         norm: None,
@@ -111,6 +118,18 @@ fn feed_forward(steps: &mut Vec<Step>, layer: &LayerWeights) {
         output: Output::Add,
         last_row_only: false,
     });
+}
+
+fn to_feed_forward(norm: WeightId, weight: WeightId, output: Output) -> Step {
+    Step::Linear {
+        x: Slot::Residual,
+        norm: Some(norm),
+        weight,
+        bias: None,
+        out: Slot::FeedForward,
+        output,
+        last_row_only: false,
+    }
 }
 
 /// Hidden states `norm(x)`, or logits `W_output norm(x)`.

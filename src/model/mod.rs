@@ -28,7 +28,7 @@ pub use rope::{rope_frequencies, rope_table};
 pub use sampling::{REPETITION_WINDOW, Sampling};
 pub use state::RunState;
 pub use vocabulary::{read_vocabulary, set_vocabulary};
-pub use weights::{HeadNorms, LayerWeights, LinearMap, QueryKeyValue, Weight, Weights};
+pub use weights::{GateUp, HeadNorms, LayerWeights, LinearMap, QueryKeyValue, Weight, Weights};
 
 use crate::formats::gguf::{Header, Metadata, read_header};
 use crate::formats::manifest::ImplicitFrom;

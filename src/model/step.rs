@@ -38,6 +38,8 @@ pub enum Output {
     },
     /// `y += W x` (the residual connection).
     Add,
+    /// `y = silu(y) * W x`, where y holds the gate.
+    TimesSilu,
 }
 
 /// One operation of the forward pass.

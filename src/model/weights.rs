@@ -64,8 +64,8 @@ pub struct LayerWeights {
     pub attention_output: LinearMap,
     /// Norm before the feed-forward part `[hidden_size]`.
     pub feed_forward_norm: WeightId,
-    /// `[2 * intermediate_size, hidden_size]`: the rows of the gate, then those of up.
-    pub gate_up: WeightId,
+    /// The gate and what it lets through.
+    pub gate_up: GateUp,
     /// `[hidden_size, intermediate_size]`.
     pub down: WeightId,
 }
@@ -101,6 +101,20 @@ pub enum QueryKeyValue {
         key: LinearMap,
         /// `[num_kv_heads * head_dim, hidden_size]`.
         value: LinearMap,
+    },
+}
+
+/// The gate of a feed-forward part and its up part: one weight where their types agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GateUp {
+    /// `[2 * intermediate_size, hidden_size]`: the rows of the gate, then those of up.
+    Stacked(WeightId),
+    /// Types differ.
+    Separate {
+        /// `[intermediate_size, hidden_size]`.
+        gate: WeightId,
+        /// `[intermediate_size, hidden_size]`.
+        up: WeightId,
     },
 }
 
@@ -193,18 +207,17 @@ impl List<'_> {
         &mut self,
         name: &impl Fn(&str) -> String,
         config: &LlamaConfig,
-    ) -> Result<WeightId, ModelFault> {
+    ) -> Result<GateUp, ModelFault> {
         let (hidden, wide) = (config.hidden_size, config.intermediate_size);
         let gate = self.found(&name("ffn_gate"), wide, hidden)?;
         let up = self.found(&name("ffn_up"), wide, hidden)?;
-        if gate.weight_type != up.weight_type {
-            return Err(ModelFault::TypeAtPlace {
-                tensor: gate.name,
-                found: gate.weight_type.name(),
-                expected: "the type of ffn_up",
-            });
+        if gate.weight_type == up.weight_type {
+            return Ok(GateUp::Stacked(self.add(stacked([gate, up]))));
         }
-        Ok(self.add(stacked([gate, up])))
+        Ok(GateUp::Separate {
+            gate: self.add(gate),
+            up: self.add(up),
+        })
     }
 
     fn query_key_value(

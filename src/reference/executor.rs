@@ -358,10 +358,11 @@ impl Executor {
             out_width: if step.gated { rows / 2 } else { rows },
             out_first: match step.output {
                 Output::Store { first } => first as usize,
-                Output::Add => 0,
+                Output::Add | Output::TimesSilu => 0,
             },
             out_stride: self.width(step.out),
             add: step.output == Output::Add,
+            times_silu: step.output == Output::TimesSilu,
             gated: step.gated,
         };
         let norm = step.norm.map(|id| self.weight(id));

@@ -15,6 +15,8 @@ pub struct Linear {
     pub out_stride: usize,
     /// Whether the result is added to what y holds.
     pub add: bool,
+    /// Whether y holds a gate, and the result is `silu(y) * W x`.
+    pub times_silu: bool,
     /// Whether W holds W_gate above W_up and the result is `silu(W_gate x) * (W_up x)`.
     pub gated: bool,
 }
@@ -34,6 +36,9 @@ impl Linear {
             let out = &mut y[self.out_first + column];
             if self.add {
                 value += f64::from(*out);
+            }
+            if self.times_silu {
+                value *= silu(f64::from(*out));
             }
             *out = value as f32;
         }

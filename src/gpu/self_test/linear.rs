@@ -35,6 +35,8 @@ pub struct LinearCase {
     pub has_bias: bool,
     /// Whether the result is added.
     pub adds: bool,
+    /// Whether y holds a gate.
+    pub times_silu: bool,
     /// Whether W is a gate above an up part.
     pub is_gated: bool,
     /// Whether rows of y are counted from the pass's first.
@@ -56,6 +58,7 @@ impl LinearCase {
             has_norm: false,
             has_bias: false,
             adds: false,
+            times_silu: false,
             is_gated: false,
             is_compact: false,
             pass,
@@ -94,6 +97,7 @@ impl LinearCase {
             out_first: self.out_first,
             out_stride,
             add: self.adds,
+            times_silu: self.times_silu,
             gated: self.is_gated,
             compact: self.is_compact,
         };
@@ -113,6 +117,7 @@ impl LinearCase {
             out_first: self.out_first as usize,
             out_stride,
             add: self.adds,
+            times_silu: self.times_silu,
             gated: self.is_gated,
         };
         let norm = self.has_norm.then_some((norm.as_slice(), EPS));

@@ -178,7 +178,7 @@ fn widest(weights: WeightType) -> usize {
 }
 
 /// What a linear map can be told, with sizes that divide nothing.
-fn linear_options(weights: WeightType, pass: Pass) -> [LinearCase; 4] {
+fn linear_options(weights: WeightType, pass: Pass) -> [LinearCase; 5] {
     let width = widest(weights);
     let plain = |out_width| LinearCase::plain(weights, width, out_width, pass);
     [
@@ -201,6 +201,10 @@ fn linear_options(weights: WeightType, pass: Pass) -> [LinearCase; 4] {
             is_compact: true,
             ..plain(52)
         },
+        LinearCase {
+            times_silu: true,
+            ..plain(45)
+        },
     ]
 }
 
@@ -214,7 +218,7 @@ fn matmul(weights: WeightType, cases: &mut Vec<Case>) {
         linear.extend([plain(4, 31), plain(80, 31)]);
         let options = linear_options(weights, LAST_ROWS);
         linear.extend(options);
-        let [_, _, bias, _] = options;
+        let [_, _, bias, _, _] = options;
         linear.extend(LENGTHS.map(|rows| LinearCase {
             pass: Pass::of_rows(rows),
             ..bias
@@ -232,12 +236,16 @@ fn matvec(weights: WeightType, cases: &mut Vec<Case>) {
             ..LinearCase::plain(weights, width, VOCAB_SIZE, Pass::of_rows(1))
         });
     }
-    let [gated, adds, bias, compact] = linear_options(weights, LAST_ROWS);
+    let [gated, adds, bias, compact, times_silu] = linear_options(weights, LAST_ROWS);
     linear.push(LinearCase {
         has_norm: true,
         ..gated
     });
     linear.push(adds);
+    linear.push(LinearCase {
+        has_norm: true,
+        ..times_silu
+    });
     if weights == WeightType::F32 {
         linear.extend([bias, compact]);
         linear.push(LinearCase {
