@@ -165,6 +165,21 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  * @property {number} [decodeTokens] tokens written; 64 unless told
  * @property {number} [repeats] measured runs, after one that is not; 5 unless told
  * @property {number} [tokensPerSubmit] K; by the device unless told
+ * @property {number} [matvecBytes] also measure products with a vector, of a matrix of so many bytes of each
+ *   weight type
+ */
+
+/**
+ * A weight type's speed, in 10⁹ bytes a second; a copy's bytes count once, though each is read and written.
+ * @typedef {object} Throughput
+ * @property {string} weightType
+ * @property {number} rows
+ * @property {number} cols
+ * @property {number} bytes of the matrix on the device
+ * @property {number} matvecMs one product
+ * @property {number} matvecGbPerS
+ * @property {number} copyGbPerS as many bytes, from buffer to buffer
+ * @property {number} ratio the first over the second
  */
 
 /**
@@ -183,6 +198,7 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  * @property {number} submits
  * @property {number} readBacks
  * @property {number} bytesReadBack
+ * @property {Throughput[]} matvec by weight type; empty unless asked for
  */
 
 /**

@@ -1,4 +1,5 @@
-//! `semcot bench`: how long prefill and decode take on the GPU, and what they submit, model by model.
+//! `semcot bench`: how long prefill and decode take on the GPU, and what they submit, model by model;
+//! and how fast matrices of each weight type are read.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,16 +11,24 @@ use super::CommandError;
 use super::pair::Kv;
 use crate::evaluation::bench::{Bench, BenchOptions, bench};
 use crate::formats::source::{ByteSource, FileSource};
-use crate::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, KernelVariant, ReadBack};
+use crate::gpu::{
+    Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, KernelVariant, MATRIX_BYTES, ReadBack,
+    Throughput,
+};
 use crate::model::Model;
 use crate::reasoning::folder::Folder;
+use crate::weights::WeightType;
 
 /// Time prefill and decode of models on the GPU.
 #[derive(Args)]
 pub struct Arguments {
     /// Model folders (target and generator each by itself) and GGUF files.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "matvec")]
     models: Vec<PathBuf>,
+    /// Measure products of a matrix of each weight type with a vector, beside a plain copy of as many
+    /// bytes; BYTES of each matrix, 64 MiB unless told.
+    #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = DEFAULT_MATRIX_BYTES)]
+    matvec: Option<u64>,
     /// Length of the prompt.
     #[arg(long, default_value_t = BenchOptions::default().prompt_tokens)]
     prompt_tokens: u32,
@@ -40,12 +49,17 @@ pub struct Arguments {
     json: bool,
 }
 
+/// [`MATRIX_BYTES`] as clap wants it.
+const DEFAULT_MATRIX_BYTES: &str = "67108864";
+const _: () = assert!(MATRIX_BYTES == 67_108_864);
+
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Printed {
     adapter: String,
     kernels: KernelVariant,
     models: Vec<Measured>,
+    matvec: Vec<Throughput>,
 }
 
 /// One model.
@@ -71,10 +85,24 @@ async fn measure(arguments: &Arguments) -> Result<(), CommandError> {
         adapter: gpu.info().name.clone(),
         kernels: gpu.kernel_variant(),
         models: Vec::new(),
+        matvec: Vec::new(),
     };
     if !arguments.json {
         println!("adapter {}", printed.adapter);
         println!("kernels {}", printed.kernels);
+    }
+    if let Some(bytes) = arguments.matvec {
+        if !arguments.json {
+            println!("\nmatvec, and a copy of as many bytes");
+        }
+        for &weight_type in WeightType::ALL {
+            let measured = gpu.matvec_throughput(weight_type, bytes, ReadBack::Await);
+            let measured = measured.await?;
+            if !arguments.json {
+                print_throughput(&measured);
+            }
+            printed.matvec.push(measured);
+        }
     }
     for path in &arguments.models {
         for source in files(path)? {
@@ -130,6 +158,20 @@ async fn measure_file(
         decode_dispatches_per_layer: target.decode_dispatches().1,
         bench,
     })
+}
+
+fn print_throughput(measured: &Throughput) {
+    println!(
+        "  {:<7} {:>6} x {}, {:>6.1} MB  {:>9.3} ms  {:>8.2} GB/s, copy {:>8.2} GB/s, ratio {:.3}",
+        measured.weight_type,
+        measured.rows,
+        measured.cols,
+        measured.bytes as f64 / 1e6,
+        measured.matvec_ms,
+        measured.matvec_gb_per_s,
+        measured.copy_gb_per_s,
+        measured.ratio,
+    );
 }
 
 fn print(measured: &Measured) {

@@ -14,7 +14,7 @@ const UNUSED_BYTES: u64 = 256;
 
 /// Rows that lie side by side in [`WeightLayout::Columns`] (WORD_STRIDE in `layout/columns.wgsl`).
 /// A piece has a multiple of them, so that its biases begin at a multiple of [`BINDING_ALIGNMENT`].
-const GROUP_ROWS: usize = 64;
+pub(super) const GROUP_ROWS: usize = 64;
 
 /// A weight on the GPU: matrices of one type and width, stacked by rows. One piece, or, where that
 /// is larger than a binding or a buffer may be here, as few as do.

@@ -9,10 +9,11 @@ use super::error::{self, JsResult};
 use super::forward;
 use super::source::{JsByteSource, Source};
 use crate::evaluation::bench::{Bench, BenchOptions, bench};
-use crate::gpu::{GpuModel, GpuPair, KernelVariant};
+use crate::gpu::{GpuModel, GpuPair, KernelVariant, Throughput};
 use crate::model::run::Milliseconds;
 use crate::model::{GenerateOptions, Model, Sampling, generate};
 use crate::tokenizer::Tokenizer;
+use crate::weights::WeightType;
 
 /// A model on the graphics device.
 #[wasm_bindgen]
@@ -63,6 +64,8 @@ struct BenchRequest {
     decode_tokens: Option<u32>,
     repeats: Option<u32>,
     tokens_per_submit: Option<u32>,
+    /// Bytes of a matrix of each weight type; absent: none is measured.
+    matvec_bytes: Option<u64>,
 }
 
 /// What a bench gives to JavaScript.
@@ -72,6 +75,7 @@ struct Measured<'a> {
     decode_dispatches_per_layer: u32,
     #[serde(flatten)]
     bench: Bench,
+    matvec: Vec<Throughput>,
 }
 
 /// What is loaded.
@@ -212,10 +216,20 @@ pub async fn bench_target(executor: &mut GpuPair, options: JsValue) -> JsResult<
     let bench = bench(executor, vocab_size, &options)
         .await
         .map_err(error::from_bench)?;
+    let mut matvec = Vec::new();
+    for &weight_type in WeightType::ALL {
+        let Some(bytes) = request.matvec_bytes else {
+            break;
+        };
+        let gpu = executor.gpu();
+        let measured = gpu.matvec_throughput(weight_type, bytes, executor.read_back());
+        matvec.push(measured.await.map_err(error::from_gpu)?);
+    }
     let target = executor.target();
     Ok(error::plain(&Measured {
         file: &target.model().file,
         decode_dispatches_per_layer: target.decode_dispatches().1,
         bench,
+        matvec,
     }))
 }

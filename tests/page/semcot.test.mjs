@@ -178,13 +178,15 @@ test("two_engines_live_side_by_side_and_a_disposed_one_refuses", async () => {
 
 test("a_bench_counts_dispatches_and_read_backs", async () => {
   const options = { promptTokens: 16, decodeTokens: 9, repeats: 2, tokensPerSubmit: 4 };
-  const { pair, single, error } = await inPage(`
+  const withMatvec = { ...options, repeats: 1, matvecBytes: 1 };
+  const { pair, single, matvec, error } = await inPage(`
     const pair = await engine.bench(${JSON.stringify(options)});
     const other = await SemCoT.load("models/mini/generator.gguf");
     const single = await other.bench(${JSON.stringify(options)});
+    const { matvec } = await other.bench(${JSON.stringify(withMatvec)});
     const error = await caught(other.ask(QUESTION));
     await other.dispose();
-    return { pair, single, error };`);
+    return { pair, single, matvec, error };`);
   assert.equal(pair.file, "target.gguf");
   assert.equal(single.file, "generator.gguf");
   for (const bench of [pair, single]) {
@@ -193,6 +195,11 @@ test("a_bench_counts_dispatches_and_read_backs", async () => {
     assert.ok(bench.decodeDispatchesPerToken > bench.decodeDispatchesPerLayer);
     assert.ok(bench.readBacks <= Math.ceil(9 / 4) + 1);
   }
+  assert.deepEqual(pair.matvec, []);
+  const types = matvec.map((/** @type {any} */ it) => it.weightType);
+  assert.equal(new Set(types).size, types.length);
+  for (const type of ["F32", "Q4_K"]) assert.ok(types.includes(type), type);
+  for (const it of matvec) assert.ok(it.matvecGbPerS > 0 && it.copyGbPerS > 0, JSON.stringify(it));
   assert.equal(error.code, "bad-input");
 });
 
