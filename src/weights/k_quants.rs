@@ -2,14 +2,30 @@
 //! `make_qx_quants` and `make_q3_quants`, in the same f32 operations), and the packing of 6-bit
 //! scales and minimums of Q4_K and Q5_K.
 
+use std::array::from_fn;
+
 use half::f16;
 
 /// Values whose largest is below this are all zero (ggml's `GROUP_MAX_EPS`).
 pub(super) const NOTHING: f32 = 1e-15;
 
-/// The nearest integer, ties to even, as ggml's `nearest_int`.
+/// As many scales are tried side by side: the sums of each run through the values in their order, as
+/// ggml's do, and processors add those of several at once.
+const LANES: usize = 8;
+
+/// `value` rounded to the nearest integer, ties to even, where it is no larger than 2^22: 1.5 * 2^23
+/// leaves no place for a fraction. Other values come out as something no smaller.
+fn rounded(value: f32) -> f32 {
+    const SHIFT: f32 = 12_582_912.0;
+    (value + SHIFT) - SHIFT
+}
+
+/// The nearest integer, ties to even, as ggml's `nearest_int`; beyond 2^22, where no caller looks
+/// closer, one near it. `round_ties_even` is a function call on processors that are no newer than
+/// the compiler must assume, and took most of the time.
 pub(super) fn nearest(value: f32) -> i32 {
-    value.round_ties_even() as i32
+    let is_small = value.abs() <= 4_194_304.0;
+    (if is_small { rounded(value) } else { value }) as i32
 }
 
 /// Quants 0 to `most` of value = scale q - min, and which scales are tried: the range of the values
@@ -24,86 +40,100 @@ pub(super) struct Grid {
 }
 
 /// A part of a block with its own scale, before that is rounded.
-pub(super) struct Part {
+pub(super) struct Part<const N: usize> {
     pub(super) scale: f32,
     /// Taken off; 0 for types without.
     pub(super) min: f32,
-    pub(super) quants: Vec<u8>,
+    pub(super) quants: [u8; N],
 }
 
 /// Scale and minimum for values weighted by their own size, as Q4_K and Q5_K choose them.
-pub(super) fn weighted(values: &[f32], grid: Grid) -> Part {
+pub(super) fn weighted<const N: usize>(values: &[f32; N], grid: Grid) -> Part<N> {
     let squares: f32 = values.iter().fold(0.0, |sum, x| sum + x * x);
-    let typical = (squares / values.len() as f32).sqrt();
-    let weights: Vec<f32> = values.iter().map(|x| typical + x.abs()).collect();
-    scale_and_min(values, &weights, grid)
+    let typical = (squares / N as f32).sqrt();
+    scale_and_min(values, &values.map(|x| typical + x.abs()), grid)
 }
 
 /// Scale and minimum with a small weighted error (`make_qkx2_quants`).
-pub(super) fn scale_and_min(values: &[f32], weights: &[f32], grid: Grid) -> Part {
+pub(super) fn scale_and_min<const N: usize>(
+    values: &[f32; N],
+    weights: &[f32; N],
+    grid: Grid,
+) -> Part<N> {
     let (min, max) = super::range(values);
     let min = min.min(0.0);
     let mut best = Part {
         scale: 0.0,
         min: -min,
-        quants: vec![0; values.len()],
+        quants: [0; N],
     };
     if max == min {
         return best;
     }
     let most = f32::from(grid.most);
-    let quants = |inverse: f32| -> Vec<u8> {
-        let quant = |x: &f32| nearest(inverse * (x - min)).clamp(0, grid.most.into()) as u8;
-        values.iter().map(quant).collect()
+    let above = values.map(|x| x - min);
+    // In this order, so that what is no number becomes 0.
+    let quant = |inverse: f32, above: f32| rounded(inverse * above).max(0.0).min(most);
+    let cost = |difference: f32| match grid.squared_error {
+        true => difference * difference,
+        false => difference.abs(),
     };
-    let error = |scale: f32, min: f32, quants: &[u8]| {
-        let mut error = 0f32;
-        for ((&x, &weight), &quant) in values.iter().zip(weights).zip(quants) {
-            let difference = scale * f32::from(quant) + min - x;
-            error += weight
-                * if grid.squared_error {
-                    difference * difference
-                } else {
-                    difference.abs()
-                };
-        }
-        error
-    };
+
     let inverse = most / (max - min);
     best.scale = 1.0 / inverse;
-    best.quants = quants(inverse);
-    let mut best_error = error(best.scale, min, &best.quants);
+    let mut best_error = 0f32;
+    for i in 0..N {
+        let quant = quant(inverse, above[i]);
+        best_error += weights[i] * cost(best.scale * quant + min - values[i]);
+        best.quants[i] = quant as u8;
+    }
     let sum_weights = weights.iter().fold(0.0, |sum, weight| sum + weight);
-    let pairs = || values.iter().zip(weights);
-    let sum_x = pairs().fold(0.0, |sum, (x, weight)| sum + weight * x);
-    for step in 0..=grid.steps {
-        let inverse = (grid.first_step + 0.1 * step as f32 + most) / (max - min);
-        let tried = quants(inverse);
-        let (mut sum_q, mut sum_qq, mut sum_xq) = (0f32, 0f32, 0f32);
-        for ((&x, &weight), &quant) in values.iter().zip(weights).zip(&tried) {
-            let quant = f32::from(quant);
-            sum_q += weight * quant;
-            sum_qq += weight * quant * quant;
-            sum_xq += weight * quant * x;
+    let pairs = values.iter().zip(weights);
+    let sum_x = pairs.fold(0.0, |sum, (x, weight)| sum + weight * x);
+    for first in (0..=grid.steps).step_by(LANES) {
+        let inverse: [f32; LANES] = from_fn(|lane| {
+            let step = (first + lane as u32) as f32;
+            (grid.first_step + 0.1 * step + most) / (max - min)
+        });
+        let mut tried = [[0f32; LANES]; N];
+        let (mut sum_q, mut sum_qq, mut sum_xq) = ([0f32; LANES], [0f32; LANES], [0f32; LANES]);
+        for i in 0..N {
+            for lane in 0..LANES {
+                let quant = quant(inverse[lane], above[i]);
+                tried[i][lane] = quant;
+                sum_q[lane] += weights[i] * quant;
+                sum_qq[lane] += weights[i] * quant * quant;
+                sum_xq[lane] += weights[i] * quant * values[i];
+            }
         }
-        let determinant = sum_weights * sum_qq - sum_q * sum_q;
-        if determinant <= 0.0 {
-            continue;
+        let determinant: [f32; LANES] =
+            from_fn(|lane| sum_weights * sum_qq[lane] - sum_q[lane] * sum_q[lane]);
+        let (mut scale, mut least) = ([0f32; LANES], [0f32; LANES]);
+        for lane in 0..LANES {
+            scale[lane] = (sum_weights * sum_xq[lane] - sum_x * sum_q[lane]) / determinant[lane];
+            least[lane] = (sum_qq[lane] * sum_x - sum_q[lane] * sum_xq[lane]) / determinant[lane];
+            if least[lane] > 0.0 {
+                least[lane] = 0.0;
+                scale[lane] = sum_xq[lane] / sum_qq[lane];
+            }
         }
-        let mut scale = (sum_weights * sum_xq - sum_x * sum_q) / determinant;
-        let mut least = (sum_qq * sum_x - sum_q * sum_xq) / determinant;
-        if least > 0.0 {
-            least = 0.0;
-            scale = sum_xq / sum_qq;
+        let mut error = [0f32; LANES];
+        for i in 0..N {
+            for lane in 0..LANES {
+                let difference = scale[lane] * tried[i][lane] + least[lane] - values[i];
+                error[lane] += weights[i] * cost(difference);
+            }
         }
-        let tried_error = error(scale, least, &tried);
-        if tried_error < best_error {
-            best_error = tried_error;
-            best = Part {
-                scale,
-                min: -least,
-                quants: tried,
-            };
+        let lanes = LANES.min((grid.steps + 1 - first) as usize);
+        for lane in 0..lanes {
+            if determinant[lane] > 0.0 && error[lane] < best_error {
+                best_error = error[lane];
+                best = Part {
+                    scale: scale[lane],
+                    min: -least[lane],
+                    quants: tried.map(|it| it[lane] as u8),
+                };
+            }
         }
     }
     best
@@ -111,28 +141,49 @@ pub(super) fn scale_and_min(values: &[f32], weights: &[f32], grid: Grid) -> Part
 
 /// The scale with a small error, weighted by the squares of the values, for value = scale (q -
 /// `most`) (`make_qx_quants`).
-pub(super) fn symmetric(values: &[f32], most: i32) -> Part {
+pub(super) fn symmetric<const N: usize>(values: &[f32; N], most: i32) -> Part<N> {
+    /// In the order that they are tried; the first is taken whatever its error.
+    const STEPS: [i32; 19] = [
+        0, -9, -8, -7, -6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+    ];
     let largest = super::largest_by_magnitude(values);
     let mut best = Part {
         scale: 0.0,
         min: 0.0,
-        quants: vec![0; values.len()],
+        quants: [0; N],
     };
     if largest.abs() < NOTHING {
         return best;
     }
+    let (lowest, highest) = (-most as f32, (most - 1) as f32);
+    let quant = |value: f32| {
+        let value = if value.is_nan() { 0.0 } else { value };
+        rounded(value).clamp(lowest, highest)
+    };
     let mut best_gain = 0f32;
-    for step in [0].into_iter().chain(-9..=-1).chain(1..=9) {
-        let inverse = -(most as f32 + 0.1 * step as f32) / largest;
-        let quants: Vec<i32> = values
-            .iter()
-            .map(|x| nearest(inverse * x).clamp(-most, most - 1))
-            .collect();
-        let (along, squares) = fit(values, &quants);
-        if step == 0 || squares > 0.0 && along * along > best_gain * squares {
-            best.scale = if squares == 0.0 { 0.0 } else { along / squares };
-            best_gain = best.scale * along;
-            best.quants = quants.iter().map(|it| (it + most) as u8).collect();
+    for steps in STEPS.chunks(LANES) {
+        let inverse: [f32; LANES] = from_fn(|lane| {
+            let step = steps.get(lane).copied().unwrap_or(0);
+            -(most as f32 + 0.1 * step as f32) / largest
+        });
+        let mut tried = [[0f32; LANES]; N];
+        let (mut along, mut squares) = ([0f32; LANES], [0f32; LANES]);
+        for (&x, tried) in values.iter().zip(&mut tried) {
+            let weight = x * x;
+            for lane in 0..LANES {
+                let quant = quant(inverse[lane] * x);
+                tried[lane] = quant;
+                along[lane] += weight * x * quant;
+                squares[lane] += weight * quant * quant;
+            }
+        }
+        for (lane, &step) in steps.iter().enumerate() {
+            let (along, squares) = (along[lane], squares[lane]);
+            if step == 0 || squares > 0.0 && along * along > best_gain * squares {
+                best.scale = if squares == 0.0 { 0.0 } else { along / squares };
+                best_gain = best.scale * along;
+                best.quants = tried.map(|it| (it[lane] as i32 + most) as u8);
+            }
         }
     }
     best
@@ -140,20 +191,17 @@ pub(super) fn symmetric(values: &[f32], most: i32) -> Part {
 
 /// As [`symmetric`], by moving one quant after the other to where it fits the others' scale best
 /// (`make_q3_quants`).
-pub(super) fn symmetric_by_swaps(values: &[f32], most: i32) -> Part {
+pub(super) fn symmetric_by_swaps<const N: usize>(values: &[f32; N], most: i32) -> Part<N> {
     let largest = super::largest_by_magnitude(values);
     if largest.abs() < NOTHING {
         return Part {
             scale: 0.0,
             min: 0.0,
-            quants: vec![0; values.len()],
+            quants: [0; N],
         };
     }
     let inverse = -(most as f32) / largest;
-    let mut quants: Vec<i32> = values
-        .iter()
-        .map(|x| nearest(inverse * x).clamp(-most, most - 1))
-        .collect();
+    let mut quants = values.map(|x| nearest(inverse * x).clamp(-most, most - 1));
     let (mut along, mut squares) = fit(values, &quants);
     for _ in 0..5 {
         let mut changed = false;
@@ -187,7 +235,7 @@ pub(super) fn symmetric_by_swaps(values: &[f32], most: i32) -> Part {
     Part {
         scale: if squares > 0.0 { along / squares } else { 0.0 },
         min: 0.0,
-        quants: quants.iter().map(|it| (it + most) as u8).collect(),
+        quants: quants.map(|it| (it + most) as u8),
     }
 }
 
@@ -210,7 +258,7 @@ pub(super) struct Affine {
 }
 
 /// Rounds scales and minimums to integers from 0 to `most`.
-pub(super) fn affine(parts: &[Part], most: f32) -> Affine {
+pub(super) fn affine<const N: usize>(parts: &[Part<N>], most: f32) -> Affine {
     let max_scale = parts.iter().fold(0f32, |max, it| max.max(it.scale));
     let max_min = parts.iter().fold(0f32, |max, it| max.max(it.min));
     let inverse = |max: f32| if max > 0.0 { most / max } else { 0.0 };
@@ -231,16 +279,20 @@ pub(super) fn affine(parts: &[Part], most: f32) -> Affine {
 }
 
 /// Quants for the scales as they are stored; those of the search where a scale became 0.
-pub(super) fn quants_of(values: &[f32], parts: &[Part], scales: &Affine, most: u8) -> Vec<u8> {
-    let rounded = |value: f32| f16::from_f32(value).to_f32();
-    let (d, dmin) = (rounded(scales.d), rounded(scales.dmin));
-    let part_len = values.len() / parts.len();
+pub(super) fn quants_of<const N: usize>(
+    values: &[f32],
+    parts: &[Part<N>],
+    scales: &Affine,
+    most: u8,
+) -> Vec<u8> {
+    let stored = |value: f32| f16::from_f32(value).to_f32();
+    let (d, dmin) = (stored(scales.d), stored(scales.dmin));
     let mut quants = Vec::with_capacity(values.len());
-    for (index, part) in values.chunks_exact(part_len).enumerate() {
+    for (index, part) in values.chunks_exact(N).enumerate() {
         let (scale, min) = scales.parts[index];
         let (scale, min) = (d * f32::from(scale), dmin * f32::from(min));
         if scale == 0.0 {
-            quants.extend(&parts[index].quants);
+            quants.extend(parts[index].quants);
         } else {
             let quant = |x: &f32| nearest((x + min) / scale).clamp(0, most.into()) as u8;
             quants.extend(part.iter().map(quant));

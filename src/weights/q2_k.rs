@@ -57,11 +57,10 @@ fn quantize(values: &[f32], out: &mut Vec<u8>) {
         squared_error: false,
     };
     let parts: Vec<_> = values
-        .chunks_exact(PART_LEN)
-        .map(|part| {
-            let weights: Vec<f32> = part.iter().map(|x| x.abs()).collect();
-            scale_and_min(part, &weights, GRID)
-        })
+        .as_chunks::<PART_LEN>()
+        .0
+        .iter()
+        .map(|part| scale_and_min(part, &part.map(f32::abs), GRID))
         .collect();
     let scales = affine(&parts, 15.0);
     let start = out.len();

@@ -58,7 +58,9 @@ fn dequantize(block: &[u8], out: &mut [f32]) {
 /// ggml's `quantize_row_q3_K_ref`.
 fn quantize(values: &[f32], out: &mut Vec<u8>) {
     let parts: Vec<_> = values
-        .chunks_exact(PART_LEN)
+        .as_chunks::<PART_LEN>()
+        .0
+        .iter()
         .map(|part| symmetric_by_swaps(part, 4))
         .collect();
     let found: Vec<f32> = parts.iter().map(|it| it.scale).collect();

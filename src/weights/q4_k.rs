@@ -55,7 +55,9 @@ fn quantize(values: &[f32], out: &mut Vec<u8>) {
         squared_error: true,
     };
     let parts: Vec<_> = values
-        .chunks_exact(PART_LEN)
+        .as_chunks::<PART_LEN>()
+        .0
+        .iter()
         .map(|part| weighted(part, GRID))
         .collect();
     let scales = affine(&parts, 63.0);

@@ -143,15 +143,58 @@ const KNOWN: [(WeightType, &str); 7] = [
     ),
 ];
 
+/// SHA-256 of the 65536 values, each followed by a scattered one, as the K types quantized them when
+/// their search tried one scale after the other.
+const SEARCHED: [(WeightType, &str); 5] = [
+    (
+        WeightType::Q2_K,
+        "7f8326114ff86aa2c62ab0fd3b08887e046ed35a7575a99a1885444b053c2cda",
+    ),
+    (
+        WeightType::Q3_K,
+        "3671542517101dc5ff45af7d785bb937bbc7a3cc9edd1b8a39f9a7f1cc862312",
+    ),
+    (
+        WeightType::Q4_K,
+        "05b9a9678d4f4f2d7f7b0e9f7ec99c6480c526afd33a689ba88540a455660793",
+    ),
+    (
+        WeightType::Q5_K,
+        "03b36b968eca49f975b0d7e86bc2708332052ab6de5fed9e4a60e3bc122e2893",
+    ),
+    (
+        WeightType::Q6_K,
+        "e72a05a2741552783f3ccbc59d8453b6f66b14712a59909df0cf6f45a35eb0dc",
+    ),
+];
+
+/// A value like no neighbor's, exact in f32.
+fn scattered_value(index: usize) -> f32 {
+    let bits = (index as u32).wrapping_mul(2_654_435_761) >> 8;
+    bits as f32 / (1 << 23) as f32 - 1.0
+}
+
+fn digest(weight_type: WeightType, values: &[f32]) -> String {
+    let raw = weight_type.quantize(values, 256);
+    let digest = Sha256::digest(&raw);
+    digest.iter().map(|it| format!("{it:02x}")).collect()
+}
+
 #[test]
 fn quantized_bytes_are_those_of_ggmls_reference() {
     let values: Vec<f32> = (0..1 << 16).map(known_value).collect();
     for (weight_type, expected) in KNOWN {
-        let raw = weight_type.quantize(&values, 256);
-        let found: String = Sha256::digest(&raw)
-            .iter()
-            .map(|it| format!("{it:02x}"))
-            .collect();
+        let found = digest(weight_type, &values);
+        assert_eq!(found, expected, "{}", weight_type.name());
+    }
+}
+
+#[test]
+fn scales_tried_side_by_side_give_the_bytes_of_one_after_the_other() {
+    let values = (0..1 << 16).flat_map(|it| [known_value(it), scattered_value(it)]);
+    let values: Vec<f32> = values.collect();
+    for (weight_type, expected) in SEARCHED {
+        let found = digest(weight_type, &values);
         assert_eq!(found, expected, "{}", weight_type.name());
     }
 }
