@@ -6,51 +6,33 @@
 import { CHUNK_BYTES, CacheEntry } from "./cache.js";
 import { SemCoTError, throwIfAborted } from "./errors.js";
 import { askFacts, cutShort, fetchRange, fetchWhole } from "./ranges.js";
+import { damaged } from "./sources.js";
 
-/** Requests under way at once. */
-const LANES = 4;
-
-/**
- * What the engine reads a file through: never all of it at once.
- * @typedef {object} ByteSource
- * @property {string} name for messages
- * @property {number} byteLength
- * @property {(offset: number, length: number) => Promise<Uint8Array>} read
- */
+/** A file's own requests under way at once; there are no more of all files together. */
+export const LANES = 4;
 
 /**
- * A file as a manifest promises it, or only its URL.
- * @typedef {{ url: string, name: string, bytes?: number, sha256?: string }} ModelFile
+ * A file on a server as a manifest promises it, or only its URL.
+ * @typedef {{ url: string, name: string, bytes?: number, sha256?: string }} RemoteModelFile
  */
 
-/**
- * @typedef {{ update(bytes: Uint8Array): void, hex(): string }} Digest a running SHA-256
- */
+/** @typedef {import("./sources.js").Digest} Digest */
+/** @typedef {import("./sources.js").Storage} Storage */
 
-/**
- * Where the bytes of a file are kept.
- * @typedef {object} Storage
- * @property {"opfs" | "memory"} kind
- * @property {string | null} reason why not in OPFS
- */
+/** @typedef {import("./sources.js").ModelSource} ModelSource */
 
-/**
- * How far the bringing is: bytes of this file fetched, or checked.
- * @callback OnBytes
- * @param {"download" | "verify"} phase
- * @param {number} loadedBytes
- */
-
-/** @implements {ByteSource} */
+/** @implements {ModelSource} */
 export class RemoteFile {
   name;
   byteLength;
   /** @type {Storage} */
   storage = { kind: "opfs", reason: null };
-  /** Whether no byte of it had to be fetched. */
   cached = true;
+  /** @type {"download" | "verify"} */
+  phase = "verify";
   /** @type {import("./ranges.js").Remote} */
   #remote;
+  #lanes;
   /** @type {string | undefined} */
   #sha256;
   /** @type {CacheEntry | null} */
@@ -62,72 +44,87 @@ export class RemoteFile {
   #presentBytes = 0;
   /** Bytes of the chunks under way. */
   #comingBytes = 0;
+  /** The file's beginning, as far as it was read before its chunks were brought. */
+  #head = new Uint8Array(0);
+  /** How much of it is not yet in a chunk. */
+  #headBytes = 0;
+  /** Whether the server has sent the whole file when it was asked for a part; without a size, nobody asks. */
+  #sendsWhole;
+  /** Whether it has sent a part. */
+  #sendsParts = false;
 
   /**
    * Use [`RemoteFile.open`].
-   * @param {ModelFile} file
-   * @param {number} size
+   * @param {RemoteModelFile} file
+   * @param {number} size NaN where the server does not say
    * @param {AbortSignal} signal
+   * @param {import("./ranges.js").Lanes} lanes
    */
-  constructor({ url, name, sha256 }, size, signal) {
+  constructor({ url, name, sha256 }, size, signal, lanes) {
     this.name = name;
     this.byteLength = size;
     this.#sha256 = sha256;
-    this.#remote = { url, name, signal, version: null, size };
+    this.#lanes = lanes;
+    this.#sendsWhole = Number.isNaN(size);
+    this.#remote = { url, name, signal, version: null, size: Number.isNaN(size) ? null : size };
   }
 
   /**
    * Finds out what is not promised, and what of the file is kept. Nothing of its body is fetched.
-   * @param {ModelFile} file
+   * @param {RemoteModelFile} file
    * @param {AbortSignal} signal
+   * @param {import("./ranges.js").Lanes} lanes
    * @returns {Promise<RemoteFile>}
    */
-  static async open(file, signal) {
+  static async open(file, signal, lanes) {
     const remote = { url: file.url, name: file.name, signal, version: null, size: null };
     const promised = file.bytes !== undefined && file.sha256 !== undefined;
     const facts = promised ? { size: file.bytes ?? null, version: null } : await askFacts(remote);
-    const size = file.bytes ?? facts.size;
-    if (size === null) throw new SemCoTError("network", `${file.name}: the server at ${file.url} does not say how large it is.`);
-    const opened = new RemoteFile(file, size, signal);
+    const opened = new RemoteFile(file, file.bytes ?? facts.size ?? NaN, signal, lanes);
     // Promised bytes are checked by their digest, whatever the server calls them.
     if (file.sha256 === undefined) opened.#remote.version = facts.version;
     await opened.#openEntry(file.sha256 ?? facts.version);
     return opened;
   }
 
+  get loadedBytes() {
+    const bytes = this.#presentBytes + this.#comingBytes + this.#headBytes;
+    return bytes > this.byteLength ? this.byteLength : bytes;
+  }
+
   /**
    * Brings what is missing, and checks the whole.
    * @param {() => Digest} newDigest
-   * @param {OnBytes} onBytes
+   * @param {() => void} onProgress
    */
-  async complete(newDigest, onBytes) {
-    await this.#findKept(onBytes);
+  async complete(newDigest, onProgress) {
     const resumed = this.#presentBytes > 0;
     if (this.#entry?.verified && this.#presentBytes === this.byteLength) return;
-    let found = await this.#bring(newDigest, onBytes);
+    let found = await this.#bring(newDigest, onProgress);
     if (found !== this.#sha256 && resumed) {
       // What was kept may be of another state of the file.
       this.#forget();
-      found = await this.#bring(newDigest, onBytes);
+      found = await this.#bring(newDigest, onProgress);
     }
     if (found !== this.#sha256) {
       this.#forget();
-      throw new SemCoTError(
-        "integrity",
-        `${this.name} is damaged or another file: its SHA-256 is ${found}, semcot.json says ${this.#sha256}. Load again; if it stays, fetch the model folder again.`,
-      );
+      throw damaged(this.name, found, this.#sha256, "fetch the model folder again");
     }
     this.#keep((entry) => (entry.verified = true));
   }
 
   /**
-   * Bytes of the file, once it is complete.
+   * Bytes of the file. Before it is complete they are fetched with all that stands before them, and
+   * kept for its chunks. Fewer come only where the size is not known and the file ends.
    * @param {number} offset
    * @param {number} length
    * @returns {Promise<Uint8Array<ArrayBuffer>>}
    */
   async read(offset, length) {
     const [first, last] = [Math.floor(offset / CHUNK_BYTES), Math.ceil((offset + length) / CHUNK_BYTES)];
+    for (let index = first; index < last; index++) {
+      if (!this.#present[index]) return this.#readHead(offset, length);
+    }
     if (this.#memory.size === 0 && this.#entry !== null) return this.#entry.read(offset, length);
     const bytes = new Uint8Array(length);
     for (let index = first; index < last; index++) {
@@ -151,22 +148,21 @@ export class RemoteFile {
 
   /** @param {string | null} version */
   async #openEntry(version) {
-    if (version === null) {
-      this.storage = { kind: "memory", reason: "the server gives no ETag or Last-Modified, by which a changed file could be told" };
-      return;
-    }
+    const unkept = (/** @type {string} */ reason) => (this.storage = { kind: "memory", reason });
+    if (Number.isNaN(this.byteLength)) return unkept("the server does not say how large the file is");
+    if (version === null) return unkept("the server gives no ETag or Last-Modified, by which a changed file could be told");
     try {
       this.#entry = await CacheEntry.open(this.#remote.url, this.byteLength, version);
     } catch (error) {
-      this.storage = { kind: "memory", reason: `no place to keep files (${error instanceof Error ? error.message : error})` };
+      unkept(`no place to keep files (${error instanceof Error ? error.message : error})`);
     }
   }
 
   /**
    * Checks the chunks that are kept against the digests that they were written with.
-   * @param {OnBytes} onBytes
+   * @param {() => void} onProgress
    */
-  async #findKept(onBytes) {
+  async findKept(onProgress) {
     for (let index = 0; this.#entry !== null && index < this.#chunks; index++) {
       const digest = this.#entry.digestOf(index);
       if (digest === null) continue;
@@ -175,17 +171,66 @@ export class RemoteFile {
       if (!found.every((byte, at) => byte === digest[at])) continue;
       this.#present[index] = true;
       this.#presentBytes += this.#lengthOf(index);
-      onBytes("verify", this.#presentBytes);
+      onProgress();
     }
+  }
+
+  /**
+   * @param {number} offset
+   * @param {number} length
+   * @returns {Promise<Uint8Array<ArrayBuffer>>}
+   */
+  async #readHead(offset, length) {
+    const known = this.#head;
+    const end = offset + length;
+    if (known.length < end) {
+      let head = new Uint8Array(end);
+      head.set(known);
+      this.cached = false;
+      this.phase = "download";
+      const missing = head.subarray(known.length);
+      const remote = this.#remote;
+      await this.#lanes.run(async () => {
+        const whole = this.#sendsWhole ? null : await fetchRange(remote, known.length, missing, () => {});
+        if (whole === null && !this.#sendsWhole) return void (this.#sendsParts = true);
+        this.#sendsWhole = true;
+        head = await this.#beginningOf(whole, head);
+      });
+      this.#head = head;
+      this.#headBytes = head.length;
+    }
+    return this.#head.slice(offset, end);
+  }
+
+  /**
+   * The first bytes of what a server sends whole; the rest is let go.
+   * @param {Response | null} answer
+   * @param {Uint8Array<ArrayBuffer>} into
+   * @returns {Promise<Uint8Array<ArrayBuffer>>} shorter where the file is
+   */
+  async #beginningOf(answer, into) {
+    let filled = 0;
+    await fetchWhole(this.#remote, answer, async (pieces, length) => {
+      if (length !== null && length !== (this.byteLength || length)) throw this.#wrongSize(String(length));
+      filled = 0;
+      for await (const piece of pieces) {
+        const part = piece.subarray(0, into.length - filled);
+        into.set(part, filled);
+        filled += part.length;
+        if (filled === into.length) return;
+      }
+      if (filled < this.byteLength) throw cutShort(filled);
+    });
+    return into.subarray(0, filled);
   }
 
   /**
    * Fetches the chunks that are missing, and hashes all of them in order as they come.
    * @param {() => Digest} newDigest
-   * @param {OnBytes} onBytes
+   * @param {() => void} onProgress
    * @returns {Promise<string | undefined>} the SHA-256, where one was promised
    */
-  async #bring(newDigest, onBytes) {
+  async #bring(newDigest, onProgress) {
     const digest = this.#sha256 === undefined ? null : newDigest();
     let hashed = 0;
     let hashing = Promise.resolve();
@@ -200,31 +245,38 @@ export class RemoteFile {
       hashing.catch(() => {});
     };
     onChunk();
-    await this.#fetchMissing((/** @type {number} */ bytes) => onBytes("download", bytes), onChunk);
-    onBytes("verify", this.byteLength);
+    await this.#fetchMissing(onProgress, onChunk);
+    [this.#head, this.#headBytes] = [new Uint8Array(0), 0];
+    this.phase = "verify";
+    onProgress();
     await hashing;
     throwIfAborted(this.#remote.signal);
     return digest?.hex();
   }
 
   /**
-   * @param {(loadedBytes: number) => void} onLoaded
+   * @param {() => void} onProgress
    * @param {() => void} onChunk
    */
-  async #fetchMissing(onLoaded, onChunk) {
+  async #fetchMissing(onProgress, onChunk) {
     const missing = Array.from({ length: this.#chunks }, (_, index) => index).filter((index) => !this.#present[index]);
     if (missing.length === 0) return;
     this.cached = false;
+    this.phase = "download";
     this.#keep((entry) => (entry.verified = false));
-    // Whether the server knows ranges shows in its first answer.
-    const whole = await this.#fetchChunk(/** @type {number} */ (missing.shift()), onLoaded, onChunk);
-    if (whole !== null) return this.#fetchStream(whole, onLoaded, onChunk);
+    const stream = (/** @type {Response | null} */ whole) => this.#lanes.run(() => this.#fetchStream(whole, onProgress, onChunk));
+    if (this.#sendsWhole) return stream(null);
+    if (!this.#sendsParts) {
+      // Whether the server knows ranges shows in its first answer.
+      const whole = await this.#fetchChunk(/** @type {number} */ (missing.shift()), onProgress, onChunk);
+      if (whole !== null) return stream(whole);
+    }
 
     const stop = new AbortController();
     const remote = { ...this.#remote, signal: AbortSignal.any([this.#remote.signal, stop.signal]) };
     const lane = async () => {
       for (let index = missing.shift(); index !== undefined; index = missing.shift()) {
-        const answer = await this.#fetchChunk(index, onLoaded, onChunk, remote);
+        const answer = await this.#fetchChunk(index, onProgress, onChunk, remote);
         await answer?.body?.cancel();
         if (answer) throw new SemCoTError("network", `${this.name}: the server sends ranges and then the whole file. Try again.`);
       }
@@ -242,34 +294,52 @@ export class RemoteFile {
 
   /**
    * @param {number} index
-   * @param {(loadedBytes: number) => void} onLoaded
+   * @param {() => void} onProgress
    * @param {() => void} onChunk
    * @param {import("./ranges.js").Remote} [remote]
    * @returns {Promise<Response | null>} the whole file, where that is what the server sends
    */
-  async #fetchChunk(index, onLoaded, onChunk, remote = this.#remote) {
-    const bytes = new Uint8Array(this.#lengthOf(index));
-    const whole = await fetchRange(remote, index * CHUNK_BYTES, bytes, (count) => {
-      this.#comingBytes += count;
-      onLoaded(this.#presentBytes + this.#comingBytes);
+  #fetchChunk(index, onProgress, onChunk, remote = this.#remote) {
+    return this.#lanes.run(async () => {
+      throwIfAborted(remote.signal);
+      const start = index * CHUNK_BYTES;
+      const bytes = new Uint8Array(this.#lengthOf(index));
+      const known = this.#head.subarray(start, start + bytes.length);
+      bytes.set(known);
+      this.#comingBytes += known.length;
+      this.#headBytes -= known.length;
+      if (known.length < bytes.length) {
+        const whole = await fetchRange(remote, start + known.length, bytes.subarray(known.length), (count) => {
+          this.#comingBytes += count;
+          onProgress();
+        });
+        if (whole !== null) return whole;
+      } else {
+        onProgress();
+      }
+      await this.#take(index, bytes);
+      this.#comingBytes -= bytes.length;
+      onChunk();
+      return null;
     });
-    if (whole !== null) return whole;
-    await this.#take(index, bytes);
-    this.#comingBytes -= bytes.length;
-    onChunk();
-    return null;
   }
 
   /**
    * Takes the file from a server without ranges.
-   * @param {Response} first
-   * @param {(loadedBytes: number) => void} onLoaded
+   * @param {Response | null} first
+   * @param {() => void} onProgress
    * @param {() => void} onChunk
    */
-  async #fetchStream(first, onLoaded, onChunk) {
-    await fetchWhole(this.#remote, first, async (pieces) => {
+  async #fetchStream(first, onProgress, onChunk) {
+    [this.#head, this.#headBytes, this.#comingBytes] = [new Uint8Array(0), 0, 0];
+    await fetchWhole(this.#remote, first, async (pieces, length) => {
       let [received, filled] = [0, 0];
       let chunk = new Uint8Array(this.#lengthOf(0));
+      const take = async (/** @type {number} */ index, /** @type {Uint8Array<ArrayBuffer>} */ bytes) => {
+        if (this.#present[index]) return;
+        await this.#take(index, bytes);
+        onChunk();
+      };
       for await (let piece of pieces) {
         received += piece.length;
         if (received > this.byteLength) throw this.#wrongSize("more");
@@ -280,17 +350,19 @@ export class RemoteFile {
           piece = piece.subarray(part.length);
           if (filled < chunk.length) break;
           const index = Math.ceil((received - piece.length) / CHUNK_BYTES) - 1;
-          if (!this.#present[index]) {
-            await this.#take(index, chunk);
-            onChunk();
-          }
+          await take(index, chunk);
           [chunk, filled] = [new Uint8Array(this.#lengthOf(index + 1)), 0];
         }
-        onLoaded(Math.max(received, this.#presentBytes));
+        this.#comingBytes = Math.max(0, received - this.#presentBytes);
+        onProgress();
       }
       // A server that says how much it sends, and sends it, will not send more another time.
-      const complete = Number(first.headers.get("content-length")) === received;
-      if (received < this.byteLength) throw complete ? this.#wrongSize(String(received)) : cutShort(received);
+      if (received < this.byteLength) throw length === received ? this.#wrongSize(String(received)) : cutShort(received);
+      if (Number.isNaN(this.byteLength)) {
+        if (filled > 0) await take(Math.floor(received / CHUNK_BYTES), chunk.slice(0, filled));
+        this.byteLength = received;
+      }
+      this.#comingBytes = 0;
     });
   }
 
@@ -332,13 +404,14 @@ export class RemoteFile {
     this.#presentBytes = 0;
   }
 
+  /** Where the size is not known: one, in which the server's answer shows. */
   get #chunks() {
-    return Math.ceil(this.byteLength / CHUNK_BYTES);
+    return Number.isNaN(this.byteLength) ? 1 : Math.ceil(this.byteLength / CHUNK_BYTES);
   }
 
   /** @param {number} index */
   #lengthOf(index) {
-    return Math.max(0, Math.min(CHUNK_BYTES, this.byteLength - index * CHUNK_BYTES));
+    return Math.max(0, Math.min(CHUNK_BYTES, (this.byteLength || Infinity) - index * CHUNK_BYTES));
   }
 
   /** @param {string} found */

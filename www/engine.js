@@ -3,10 +3,8 @@
 // `worker.js` offers it across a worker's boundary and `semcot.js` falls back on it in the page; both
 // have the same methods through it, and neither knows the wasm.
 
-import { holdFiles } from "./cache.js";
-import { RemoteFile } from "./download.js";
 import { SemCoTError, throwIfAborted } from "./errors.js";
-import { fetchText } from "./ranges.js";
+import { Loading } from "./loading.js";
 
 /** @typedef {import("./pkg/semcot.js")} Wasm */
 /** @typedef {import("./pkg/semcot.js").Engine} Pair */
@@ -71,72 +69,56 @@ export class LocalEngine {
   }
 
   /**
-   * Loads a model folder, or a single GGUF file.
-   * @param {string} url absolute
+   * Loads a model folder or a single GGUF model: by URL, or from files that were given.
+   * @param {string | readonly Blob[]} model an absolute URL, or files
    * @param {LoadSettings} settings
    * @param {Call<Progress>} call
    * @returns {Promise<Info>}
    */
-  async load(url, settings, { signal, emit }) {
+  async load(model, settings, { signal, emit }) {
     const device = describeAdapter(await requireWebGpu());
     const wasm = await startWasm();
     throwIfAborted(signal);
-    const { manifest, files } = await filesOf(url, signal);
-    const release = await holdFiles(files.map((file) => file.url), signal);
-    /** @type {RemoteFile[]} */
-    const sources = [];
+    const wakeReadBacks = settings.readBack === undefined ? needsWaking() : settings.readBack === "wake";
+    const options = { wakeReadBacks, kv: settings.kv };
+    const loading = await Loading.open(model, wasm, { signal, emit });
     try {
-      for (const file of files) sources.push(await RemoteFile.open(file, signal));
-      return await this.#loadFrom(sources, manifest, wasm, settings, device, { signal, emit });
+      await loading.bring(options);
+      throwIfAborted(signal);
+      return await this.#loadFrom(loading, wasm, options, device, signal);
     } finally {
-      for (const source of sources) source.close();
-      release();
+      loading.close();
     }
   }
 
   /**
-   * Brings the files, puts them on the device and warms it up.
-   * @param {readonly RemoteFile[]} sources
-   * @param {string | null} manifest
+   * Puts a model's files on the device and warms it up.
+   * @param {Loading} loading
    * @param {Wasm} wasm
-   * @param {LoadSettings} settings
+   * @param {import("./loading.js").DeviceOptions} options
    * @param {Record<string, unknown>} device
-   * @param {Call<Progress>} call
+   * @param {AbortSignal} signal
    * @returns {Promise<Info>}
    */
-  async #loadFrom(sources, manifest, wasm, settings, device, { signal, emit }) {
-    const totalBytes = sources.reduce((sum, source) => sum + source.byteLength, 0);
-    const storageOf = () => sources.find(({ storage }) => storage.kind === "memory")?.storage ?? sources[0].storage;
-    const report = (/** @type {Progress["phase"]} */ phase, loadedBytes = totalBytes) => {
-      const cached = sources.every((source) => source.cached);
-      emit({ phase, loadedBytes, totalBytes, cached, storage: storageOf().kind });
-    };
-    let before = 0;
-    for (const source of sources) {
-      await source.complete(() => new wasm.Sha256Stream(), (phase, bytes) => report(phase, before + bytes));
-      before += source.byteLength;
-    }
-    report("verify");
-
+  async #loadFrom(loading, wasm, options, device, signal) {
+    const { manifest, target, generator } = loading;
     const onProgress = (/** @type {Progress["phase"]} */ phase, /** @type {number} */ bytes) => {
-      report(phase, bytes);
+      loading.report(phase, bytes);
       return !signal.aborted;
     };
-    const wakeReadBacks = settings.readBack === undefined ? needsWaking() : settings.readBack === "wake";
-    const options = { wakeReadBacks, kv: settings.kv };
     try {
       this.#model = manifest === null
-        ? await wasm.SingleModel.load(sources[0], options, onProgress)
-        : await wasm.Engine.load(manifest, sources[0], sources[1], options, onProgress);
+        ? await wasm.SingleModel.load(target, options, onProgress)
+        : await wasm.Engine.load(manifest, target, generator, options, onProgress);
     } catch (error) {
       throwIfAborted(signal);
-      throw SemCoTError.from(error);
+      throw loading.endedBy(error);
     }
-    report("compile");
+    loading.report("compile");
     if ("ask" in this.#model) await this.#warmUp(signal);
-    report("ready");
-    const readBack = wakeReadBacks ? "wake" : "await";
-    return { ...camelCase(this.#model.info()), adapter: device, readBack, storage: storageOf() };
+    loading.report("ready");
+    const readBack = options.wakeReadBacks ? "wake" : "await";
+    return { ...camelCase(this.#model.info()), adapter: device, readBack, storage: loading.storage };
   }
 
   /**
@@ -334,27 +316,6 @@ function describeAdapter({ info, limits }) {
       maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
     },
   };
-}
-
-/**
- * What has to be fetched for a model: a folder's files by its semcot.json, or the one GGUF.
- * @param {string} url
- * @param {AbortSignal} signal
- * @returns {Promise<{ manifest: string | null, files: import("./download.js").ModelFile[] }>}
- */
-async function filesOf(url, signal) {
-  const { pathname } = new URL(url);
-  if (pathname.endsWith(".gguf")) return { manifest: null, files: [{ url, name: pathname.split("/").at(-1) ?? url }] };
-  const folder = new URL(url.endsWith("/") ? url : `${url}/`);
-  const manifest = await fetchText(new URL("semcot.json", folder).href, signal);
-  const wasm = await startWasm();
-  try {
-    const listed = /** @type {{ path: string, bytes: number, sha256: string }[]} */ (wasm.manifestFiles(manifest));
-    const files = listed.map((file) => ({ ...file, name: file.path, url: new URL(file.path, folder).href }));
-    return { manifest, files };
-  } catch (error) {
-    throw SemCoTError.from(error);
-  }
 }
 
 /**

@@ -8,11 +8,46 @@ import { SemCoTError, throwIfAborted } from "./errors.js";
 const MAX_ATTEMPTS = 5;
 /** Before the second try; twice as long before each further one. */
 const FIRST_PAUSE_MS = 250;
+/** A server that asks to be left alone for longer is taken for one that does not answer. */
+const LONGEST_PAUSE_MS = 60_000;
 /** A connection that brings nothing for so long is taken for dead. */
 const STALL_MS = 30_000;
 
 /** What a later try may mend. */
-class Interrupted extends Error {}
+class Interrupted extends Error {
+  /** When the server wants to be asked again, where it says so. */
+  afterMs = 0;
+}
+
+/** Lets so many requests run at once, whatever file they are of, in the order that they come. */
+export class Lanes {
+  #free;
+  /** @type {(() => void)[]} */
+  #waiting = [];
+
+  /** @param {number} count */
+  constructor(count) {
+    this.#free = count;
+  }
+
+  /**
+   * Runs work when there is room for it.
+   * @template T
+   * @param {() => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  async run(work) {
+    if (this.#free > 0) this.#free--;
+    else await new Promise((/** @type {(value: void) => void} */ resolve) => this.#waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#free++;
+    }
+  }
+}
 
 /**
  * A file on a server.
@@ -40,8 +75,8 @@ class Interrupted extends Error {}
 export function askFacts(remote) {
   return persist(remote, async () => {
     const head = await request(remote, { method: "HEAD" }, [405, 501]);
-    const length = head.headers.get("content-encoding") === null ? head.headers.get("content-length") : null;
-    if (head.ok && length !== null) return { size: Number(length), version: versionOf(head) };
+    const length = lengthOf(head);
+    if (head.ok && length !== null) return { size: length, version: versionOf(head) };
     const response = await request(remote, { headers: { Range: "bytes=0-0" } }, [416]);
     await response.body?.cancel();
     const size = response.headers.get("content-range")?.match(/\/(\d+)$/)?.[1];
@@ -89,13 +124,14 @@ export async function fetchRange(remote, start, into, onBytes) {
  * Reads a whole file, from its start again after a drop.
  * @param {Remote} remote
  * @param {Response | null} first an answer to begin with
- * @param {(pieces: AsyncIterable<Uint8Array<ArrayBuffer>>) => Promise<void>} take called for every try
+ * @param {(pieces: AsyncIterable<Uint8Array<ArrayBuffer>>, length: number | null) => Promise<void>} take
+ *   called for every try, with the bytes that the server says it sends; who returns early lets the rest go
  */
 export function fetchWhole(remote, first, take) {
   return persist(remote, async () => {
     const response = first ?? (await request(remote, {}));
     first = null;
-    await take(bodyOf(response, remote));
+    await take(bodyOf(response, remote), lengthOf(response));
   });
 }
 
@@ -131,18 +167,24 @@ export function cutShort(/** @type {number} */ bytes) {
  */
 async function persist({ url, name, signal }, attempt) {
   for (let tried = 1; ; tried++) {
+    let afterMs = FIRST_PAUSE_MS * 2 ** (tried - 1);
     throwIfAborted(signal);
     try {
       return await attempt();
     } catch (error) {
       throwIfAborted(signal);
       if (!(error instanceof Interrupted)) throw error;
+      afterMs = Math.max(afterMs, error.afterMs);
+      if (afterMs > LONGEST_PAUSE_MS) {
+        const seconds = Math.ceil(afterMs / 1000);
+        throw new SemCoTError("network", `${name} could not be fetched from ${url}: ${error.message}, and asks to come back in ${seconds} seconds.`);
+      }
       if (tried === MAX_ATTEMPTS) {
         const message = `${name} could not be fetched from ${url}: ${error.message}, ${tried} times. Try again.`;
         throw new SemCoTError("network", message);
       }
     }
-    await pause(FIRST_PAUSE_MS * 2 ** (tried - 1), signal);
+    await pause(afterMs, signal);
   }
 }
 
@@ -162,7 +204,12 @@ async function request({ url, name, signal, version }, init, accepted = []) {
   }
   const { status } = response;
   if (status >= 500 || status === 408 || status === 429) {
-    if (!accepted.includes(status)) throw new Interrupted(`the server says ${status}`);
+    if (!accepted.includes(status)) {
+      await response.body?.cancel();
+      const refusal = new Interrupted(`the server says ${status}`);
+      refusal.afterMs = retryAfterMs(response.headers.get("retry-after"));
+      throw refusal;
+    }
   } else if (!response.ok && !accepted.includes(status)) {
     throw new SemCoTError("network", `${name} could not be fetched from ${url}: the server says ${status}.`);
   }
@@ -204,6 +251,26 @@ async function* bodyOf(response, { signal }) {
  */
 function versionOf({ headers }) {
   return headers.get("etag") ?? headers.get("last-modified");
+}
+
+/**
+ * What `Retry-After` asks for: seconds, or a time.
+ * @param {string | null} value
+ */
+function retryAfterMs(value) {
+  if (value === null) return 0;
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isNaN(ms) ? 0 : Math.max(0, ms);
+}
+
+/**
+ * The bytes of a body, where they are known beforehand: of a compressed one they are not.
+ * @param {Response} response
+ * @returns {number | null}
+ */
+function lengthOf({ headers }) {
+  const length = headers.get("content-encoding") === null ? headers.get("content-length") : null;
+  return length === null ? null : Number(length);
 }
 
 /**

@@ -28,8 +28,8 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  * @property {number} loadedBytes
  * @property {number} totalBytes 0 while unknown
  * @property {boolean} cached whether nothing had to be fetched, as far as is known by now
- * @property {"opfs" | "memory"} storage where the files are kept; `memory` lasts no longer than the
- *   loading: why, says `engine.info.storage`
+ * @property {"opfs" | "memory" | "local"} storage where the files are kept; `memory` lasts no longer than
+ *   the loading: why, says `engine.info.storage`; `local` are files that were given
  */
 
 /**
@@ -224,7 +224,7 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  * compute shaders, and those that failed their self-test on this device and were left out for it;
  * `storage` where the files are kept for the next load, with the reason where it is not in OPFS.
  * @typedef {Record<string, any> & { kernels: { name: string, rejected: { name: string, reason: string }[] } }
- *   & { storage: import("./download.js").Storage }} Info
+ *   & { storage: import("./sources.js").Storage }} Info
  */
 
 /**
@@ -319,17 +319,23 @@ export class SemCoT {
   }
 
   /**
-   * Loads a model folder (one with a semcot.json), or a single GGUF file for `generate`, `forward` and `bench`. The
-   * files are kept, as far as the browser gives room: a later load fetches only what is missing or changed.
-   * @param {string | URL} url relative to the page
+   * Loads a model folder (one with a semcot.json), or a single GGUF model for `generate`, `forward` and
+   * `bench`; of a split one, name any of its files. Whether the model can run on this device is found out from the
+   * files' headers, before their weights are fetched.
+   *
+   * By URL, relative to the page: the files are kept, as far as the browser gives room, and a later load
+   * fetches only what is missing or changed. Or from the visitor's own files, which are read where they lie
+   * and copied nowhere: a File, a FileList (of an `<input>`, with `webkitdirectory` too), a folder's handle.
+   * @param {string | URL | Blob | Iterable<File> | FileSystemDirectoryHandle} model
    * @param {LoadOptions} [options]
    * @returns {Promise<SemCoT>}
    */
-  static async load(url, { signal, onProgress, ...settings } = {}) {
+  static async load(model, { signal, onProgress, ...settings } = {}) {
     const host = await openHost(signal);
     try {
-      const absolute = new URL(url, document.baseURI).href;
-      const info = await host.call("load", [absolute, settings], { signal, onEvent: onProgress });
+      const named = typeof model === "string" || model instanceof URL;
+      const given = named ? new URL(model, document.baseURI).href : await filesIn(model);
+      const info = await host.call("load", [given, settings], { signal, onEvent: onProgress });
       return new SemCoT(host, info);
     } catch (error) {
       host.close();
@@ -418,4 +424,18 @@ export class SemCoT {
     await this.#host.call("dispose", []).catch(() => {});
     this.#host.close();
   }
+}
+
+/**
+ * @param {Blob | Iterable<File> | FileSystemDirectoryHandle} given
+ * @returns {Promise<Blob[]>}
+ */
+async function filesIn(given) {
+  if (given instanceof Blob) return [given];
+  if (Symbol.iterator in given) return [...given];
+  const files = [];
+  for await (const entry of given.values()) {
+    if (entry.kind === "file") files.push(await /** @type {FileSystemFileHandle} */ (entry).getFile());
+  }
+  return files;
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::CommandError;
 use super::pair::Kv;
 use crate::evaluation::bench::{Bench, BenchOptions, bench};
+use crate::formats::gguf::{SplitSource, open_files};
 use crate::formats::source::{ByteSource, FileSource};
 use crate::gpu::{
     Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, KernelVariant, MATRIX_BYTES, ReadBack,
@@ -105,7 +106,7 @@ async fn measure(arguments: &Arguments) -> Result<(), CommandError> {
         }
     }
     for path in &arguments.models {
-        for source in files(path)? {
+        for source in files(path).await? {
             let measured = measure_file(gpu.clone(), &source, arguments).await?;
             if !arguments.json {
                 print(&measured);
@@ -119,17 +120,20 @@ async fn measure(arguments: &Arguments) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn files(path: &Path) -> Result<Vec<FileSource>, CommandError> {
+async fn files(path: &Path) -> Result<Vec<SplitSource<FileSource>>, CommandError> {
     if !path.is_dir() {
-        return Ok(vec![FileSource::open(path)?]);
+        let source = open_files(path).await;
+        return Ok(vec![
+            source.map_err(|error| format!("{}: {error}", path.display()))?,
+        ]);
     }
     let folder = Folder::open(path)?;
-    Ok(vec![folder.target()?, folder.generator()?])
+    Ok(vec![folder.target().await?, folder.generator().await?])
 }
 
 async fn measure_file(
     gpu: Arc<Gpu>,
-    source: &FileSource,
+    source: &SplitSource<FileSource>,
     arguments: &Arguments,
 ) -> Result<Measured, CommandError> {
     let mut model = Model::open(source).await?;

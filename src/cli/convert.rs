@@ -27,7 +27,8 @@ pub struct Arguments {
     /// Type of the matrices.
     #[arg(long, default_value = "Q8_0")]
     quant: Quant,
-    /// Most bytes of weights a file; more become several files, NAME-00001-of-0000N.gguf.
+    /// Most bytes of weights a file; more become several files, NAME-00001-of-0000N.gguf, in a model
+    /// folder too.
     #[arg(long)]
     shard_bytes: Option<u64>,
     /// Name of the files, without .gguf; "model" where it is not given.
@@ -41,7 +42,7 @@ pub struct Arguments {
     tokenizer: Option<PathBuf>,
     /// Part of a pair that it becomes. With target and generator in the folder, semcot.json is
     /// written.
-    #[arg(long, conflicts_with = "shard_bytes")]
+    #[arg(long)]
     role: Option<RoleName>,
     #[command(flatten)]
     pair: PairArguments,
@@ -128,11 +129,11 @@ impl From<Quant> for WeightType {
 }
 
 impl RoleName {
-    fn file(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
-            Self::Target => pairing::TARGET_FILE,
-            Self::Generator => pairing::GENERATOR_FILE,
-            Self::SentenceTransformer => pairing::SENTENCE_TRANSFORMER_FILE,
+            Self::Target => pairing::TARGET,
+            Self::Generator => pairing::GENERATOR,
+            Self::SentenceTransformer => pairing::SENTENCE_TRANSFORMER,
         }
     }
 }
@@ -141,7 +142,7 @@ impl Arguments {
     fn options(&self) -> ConvertOptions {
         let pair = &self.pair;
         let stem = match self.role {
-            Some(role) => role.file().trim_end_matches(".gguf"),
+            Some(role) => role.name(),
             None => self.name.as_deref().unwrap_or("model"),
         };
         ConvertOptions {
@@ -231,7 +232,8 @@ pub fn run(arguments: &Arguments) -> Result<(), CommandError> {
     if let Some(reason) = &converted.without_tokenizer {
         eprintln!("no tokenizer was written: {reason}");
     }
-    if arguments.role.is_some() {
+    if let Some(role) = arguments.role {
+        pairing::remove_replaced(&arguments.out, role.name(), &converted.files)?;
         arguments.pair()?;
     }
     Ok(())

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::CommandError;
 use super::pair::Kv;
 use crate::formats::gguf::{Array, Header, Value, open_files, read_header};
-use crate::gpu::Memory;
+use crate::gpu::{GpuModelOptions, Memory, least_limits};
 use crate::model::{Model, read_weights};
 use crate::tokenizer::Tokenizer;
 
@@ -48,6 +48,7 @@ struct Inspected {
     types: BTreeMap<&'static str, Share>,
     tokenizer: Option<TokenizerSummary>,
     gpu_memory: GpuMemory,
+    gpu_limits: GpuLimits,
 }
 
 #[derive(Serialize)]
@@ -86,6 +87,14 @@ struct GpuMemory {
     total: u64,
 }
 
+/// The smallest limits of an adapter that allow the model, by WebGPU's names.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GpuLimits {
+    max_buffer_size: u64,
+    max_storage_buffer_binding_size: u64,
+}
+
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let inspected = pollster::block_on(inspect(arguments))?;
@@ -116,6 +125,13 @@ async fn inspect(arguments: &Arguments) -> Result<Inspected, CommandError> {
         return Err(format!("--context is {context}: the model has 1 to {most}").into());
     }
     let memory = Memory::of(&model, context, arguments.kv.into());
+    let [max_buffer_size, max_storage_buffer_binding_size] = least_limits(
+        &model,
+        GpuModelOptions {
+            kv: arguments.kv.into(),
+            context_tokens: Some(context),
+        },
+    );
     Ok(Inspected {
         version: header.version,
         parameters: model.parameters(),
@@ -129,6 +145,10 @@ async fn inspect(arguments: &Arguments) -> Result<Inspected, CommandError> {
             kv_cache: memory.kv_cache,
             activations: memory.activations,
             total: memory.total(),
+        },
+        gpu_limits: GpuLimits {
+            max_buffer_size,
+            max_storage_buffer_binding_size,
         },
     })
 }
@@ -241,5 +261,10 @@ fn print(inspected: &Inspected) {
         megabytes(memory.weights),
         megabytes(memory.kv_cache),
         megabytes(memory.activations)
+    );
+    let limits = &inspected.gpu_limits;
+    println!(
+        "runs on adapters with a maxBufferSize of {} or more, a maxStorageBufferBindingSize of {} or more",
+        limits.max_buffer_size, limits.max_storage_buffer_binding_size
     );
 }

@@ -64,7 +64,7 @@ impl OpenPair {
     /// Opens the model folder at `path` on the chosen device.
     pub async fn open(path: &Path, arguments: &DeviceArguments) -> Result<Self, CommandError> {
         let folder = Folder::open(path)?;
-        let (target, generator) = (folder.target()?, folder.generator()?);
+        let (target, generator) = (folder.target().await?, folder.generator().await?);
         let kv: KvType = arguments.kv.into();
         match arguments.device {
             Device::Gpu => {

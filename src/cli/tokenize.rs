@@ -6,15 +6,15 @@ use clap::Args;
 use serde::Serialize;
 
 use super::CommandError;
-use crate::formats::gguf::read_header;
-use crate::formats::source::FileSource;
+use crate::formats::gguf::{open_files, read_header};
 use crate::model::read_vocabulary;
+use crate::reasoning::folder::Folder;
 use crate::tokenizer::Tokenizer;
 
 /// Print the token ids of a text.
 #[derive(Args)]
 pub struct Arguments {
-    /// A GGUF file; only its tokenizer is read.
+    /// A GGUF file, of a split one any of its files, or a model folder; only the tokenizer is read.
     #[arg(long, required_unless_present = "tokenizer")]
     model: Option<PathBuf>,
     /// A Hugging Face tokenizer.json instead.
@@ -68,8 +68,17 @@ fn open(arguments: &Arguments) -> Result<Tokenizer, CommandError> {
         return Tokenizer::from_json(&json).map_err(|error| in_file(path, &error));
     }
     let path = arguments.model.as_ref().ok_or("no --model is named")?;
-    let header = pollster::block_on(read_header(&FileSource::open(path)?));
+    let path = &model_file(path)?;
+    let header = pollster::block_on(async { read_header(&open_files(path).await?).await });
     let header = header.map_err(|error| in_file(path, &error))?;
     let tables = read_vocabulary(&header.metadata, None).map_err(|error| in_file(path, &error))?;
     Tokenizer::from_vocabulary(tables).map_err(|error| in_file(path, &error))
+}
+
+/// The file itself, or the target of a model folder.
+fn model_file(path: &Path) -> Result<PathBuf, CommandError> {
+    if !path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    Ok(path.join(Folder::open(path)?.manifest.files.target.path))
 }

@@ -5,6 +5,8 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::gguf::shard_names;
+
 /// Name of the manifest in its folder.
 pub const FILE_NAME: &str = "semcot.json";
 
@@ -86,7 +88,7 @@ pub struct Files {
     pub sentence_transformer: Option<ModelFile>,
 }
 
-/// A file beside the manifest.
+/// A model's file beside the manifest; of a split model the first file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelFile {
@@ -96,6 +98,9 @@ pub struct ModelFile {
     pub bytes: u64,
     /// SHA-256 in 64 lower-case hexadecimal digits.
     pub sha256: String,
+    /// The further files of a split model, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rest: Vec<ModelFile>,
 }
 
 /// Accuracy on one family in one mode.
@@ -219,10 +224,10 @@ impl Manifest {
                 return Err(field(name, count, "a number from 1 to 65536"));
             }
         }
-        self.files.target.check("files.target")?;
-        self.files.generator.check("files.generator")?;
+        self.files.target.check_all("files.target")?;
+        self.files.generator.check_all("files.generator")?;
         if let Some(file) = &self.files.sentence_transformer {
-            file.check("files.sentence_transformer")?;
+            file.check_all("files.sentence_transformer")?;
         }
         for accuracy in &self.accuracy {
             if !(0.0..=1.0).contains(&accuracy.strict) {
@@ -244,7 +249,13 @@ impl ModelFile {
             path: path.to_owned(),
             bytes: bytes.len() as u64,
             sha256: hex(&Sha256::digest(bytes)),
+            rest: Vec::new(),
         }
+    }
+
+    /// This file and the further ones, in the order that the model is split.
+    pub fn all(&self) -> impl Iterator<Item = &ModelFile> {
+        std::iter::once(self).chain(&self.rest)
     }
 
     /// Checks a size and a SHA-256, as [`hex`] writes it, against this entry.
@@ -267,6 +278,28 @@ impl ModelFile {
             ));
         }
         Ok(())
+    }
+
+    /// Checks the entry and those of the further files, which the name of the first asks for.
+    fn check_all(&self, name: &str) -> Result<(), ManifestError> {
+        self.check(name)?;
+        let expected = shard_names(&self.path);
+        if !self.all().map(|it| &it.path).eq(&expected) {
+            let found: Vec<_> = self.rest.iter().map(|it| it.path.as_str()).collect();
+            return Err(field(
+                &format!("{name}.rest"),
+                format!("[{}]", found.join(", ")),
+                "the further files of NAME-00001-of-0000N.gguf in their order, of other names none",
+            ));
+        }
+        self.rest.iter().enumerate().try_for_each(|(index, file)| {
+            let name = format!("{name}.rest[{index}]");
+            file.check(&name)?;
+            match file.rest.is_empty() {
+                true => Ok(()),
+                false => Err(field(&format!("{name}.rest"), "not empty", "none there")),
+            }
+        })
     }
 
     fn check(&self, name: &str) -> Result<(), ManifestError> {
@@ -378,6 +411,35 @@ mod tests {
             let error = Manifest::parse(manifest.to_json().as_bytes()).unwrap_err();
             assert_eq!(error.code(), "manifest_field", "{path}");
             assert!(error.to_string().contains("files.target.path"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_split_model_lists_all_of_its_files_in_their_order() {
+        let part = |index: usize| {
+            let path = format!("target-0000{index}-of-00003.gguf");
+            ModelFile::of(&path, path.as_bytes())
+        };
+        let mut manifest = manifest();
+        manifest.files.target = ModelFile {
+            rest: vec![part(2), part(3)],
+            ..part(1)
+        };
+        let read = Manifest::parse(manifest.to_json().as_bytes()).unwrap();
+        assert_eq!(read, manifest);
+        let wrong: [fn(&mut ModelFile); 5] = [
+            |it| it.rest.clear(),
+            |it| it.rest.swap(0, 1),
+            |it| it.rest[1].path = "../target-00003-of-00003.gguf".into(),
+            |it| it.rest[1].bytes = 0,
+            |it| it.rest[1].rest = vec![it.rest[0].clone()],
+        ];
+        for (index, breaks) in wrong.iter().enumerate() {
+            let mut manifest = manifest.clone();
+            breaks(&mut manifest.files.target);
+            let error = Manifest::parse(manifest.to_json().as_bytes()).unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains("files.target.rest"), "case {index}: {text}");
         }
     }
 

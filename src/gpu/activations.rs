@@ -2,7 +2,7 @@
 //! state, the sequence, the cache; and how many rows and positions they hold.
 
 use super::dispatch::Cache;
-use super::{Gpu, GpuError};
+use super::{Gpu, GpuError, GpuModelOptions};
 use crate::model::step::Slot;
 use crate::model::{KvType, LlamaConfig};
 
@@ -48,6 +48,10 @@ pub(super) struct Activations {
     pub(super) cache: Vec<Cache>,
 }
 
+/// Positions of the cache where the model allows more: a cache for 128 k positions would take
+/// gigabytes, and no question here comes near.
+const DEFAULT_CONTEXT: usize = 4096;
+
 /// Sizes of the buffers that do not follow from the model.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Capacity {
@@ -58,6 +62,68 @@ pub(super) struct Capacity {
     pub(super) kv: KvType,
 }
 
+/// Bytes of each buffer whose size follows from the model or the context.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BufferBytes {
+    tokens: u64,
+    given: u64,
+    rotations: u64,
+    /// Of each buffer of rows as wide as the model.
+    hidden: u64,
+    qkv: u64,
+    attention: u64,
+    feed_forward: u64,
+    logits: u64,
+    /// The keys of a layer, and its values.
+    cache: u64,
+}
+
+impl Capacity {
+    /// What a model is given to answer.
+    pub(super) fn of(config: &LlamaConfig, options: GpuModelOptions) -> Self {
+        let context = options.context_tokens.unwrap_or(DEFAULT_CONTEXT);
+        Self {
+            context: config.context_length.min(context) as u32,
+            logit_rows: 1,
+            kv: options.kv,
+        }
+    }
+
+    pub(super) fn bytes(self, config: &LlamaConfig) -> BufferBytes {
+        let context = u64::from(self.context);
+        let max_rows = u64::from(MAX_ROWS.min(self.context));
+        let rows = |width: usize| max_rows * width as u64 * 4;
+        BufferBytes {
+            tokens: (context + 1) * 4,
+            given: u64::from(MAX_GIVEN) * config.hidden_size as u64 * 4,
+            rotations: context * (config.head_dim / 2) as u64 * 8,
+            hidden: rows(config.hidden_size),
+            qkv: rows(config.qkv_width()),
+            attention: rows(config.query_width()),
+            feed_forward: rows(config.intermediate_size),
+            logits: u64::from(self.logit_rows) * config.vocab_size as u64 * 4,
+            cache: context * (config.kv_width() * self.kv.value_bytes()) as u64,
+        }
+    }
+}
+
+impl BufferBytes {
+    /// Each with a name for messages.
+    pub(super) fn list(self) -> [(&'static str, u64); 9] {
+        [
+            ("the list of tokens", self.tokens),
+            ("the list of implicit tokens", self.given),
+            ("the table of rotations", self.rotations),
+            ("the rows of a prompt", self.hidden),
+            ("the queries, keys and values of a prompt", self.qkv),
+            ("the attention of a prompt", self.attention),
+            ("the feed-forward rows of a prompt", self.feed_forward),
+            ("the logits", self.logits),
+            ("the cache of a layer's keys", self.cache),
+        ]
+    }
+}
+
 impl Activations {
     pub(super) fn allocate(
         gpu: &Gpu,
@@ -65,15 +131,12 @@ impl Activations {
         capacity: Capacity,
         rotations: &[[f32; 2]],
     ) -> Result<Self, GpuError> {
-        let max_rows = u64::from(MAX_ROWS.min(capacity.context));
-        let rows = |what, width: usize| gpu.storage(what, max_rows * width as u64 * 4);
-        let context = u64::from(capacity.context);
-        let cache_bytes = context * (config.kv_width() * capacity.kv.value_bytes()) as u64;
+        let bytes = capacity.bytes(config);
         let cache = (0..config.num_layers)
             .map(|_| {
                 Ok(Cache {
-                    keys: gpu.storage("keys", cache_bytes)?,
-                    values: gpu.storage("values", cache_bytes)?,
+                    keys: gpu.storage("keys", bytes.cache)?,
+                    values: gpu.storage("values", bytes.cache)?,
                     kv: capacity.kv,
                 })
             })
@@ -82,23 +145,17 @@ impl Activations {
         let activations = Self {
             run: gpu.storage("run", RUN_BYTES)?,
             tail_run: gpu.storage("run of the last rows", RUN_BYTES)?,
-            tokens: gpu.storage("tokens", (context + 1) * 4)?,
+            tokens: gpu.storage("tokens", bytes.tokens)?,
             sampling: gpu.storage("sampling", SAMPLING_BYTES)?,
-            given: gpu.storage(
-                "given",
-                u64::from(MAX_GIVEN) * config.hidden_size as u64 * 4,
-            )?,
-            rotations: gpu.storage("rotations", rotation_bytes.len() as u64)?,
-            residual: rows("residual", config.hidden_size)?,
-            normed: rows("normed", config.hidden_size)?,
-            qkv: rows("qkv", config.qkv_width())?,
-            attention: rows("attention", config.query_width())?,
-            feed_forward: rows("feed_forward", config.intermediate_size)?,
-            hidden: rows("hidden", config.hidden_size)?,
-            logits: gpu.storage(
-                "logits",
-                u64::from(capacity.logit_rows) * config.vocab_size as u64 * 4,
-            )?,
+            given: gpu.storage("given", bytes.given)?,
+            rotations: gpu.storage("rotations", bytes.rotations)?,
+            residual: gpu.storage("residual", bytes.hidden)?,
+            normed: gpu.storage("normed", bytes.hidden)?,
+            qkv: gpu.storage("qkv", bytes.qkv)?,
+            attention: gpu.storage("attention", bytes.attention)?,
+            feed_forward: gpu.storage("feed_forward", bytes.feed_forward)?,
+            hidden: gpu.storage("hidden", bytes.hidden)?,
+            logits: gpu.storage("logits", bytes.logits)?,
             cache,
         };
         gpu.queue

@@ -19,6 +19,18 @@ pub struct GpuOptions {
     pub most_binding_bytes: Option<u64>,
 }
 
+impl GpuOptions {
+    /// What an adapter allows, by these options.
+    pub(super) fn limits(&self, adapter: &wgpu::Adapter) -> wgpu::Limits {
+        let mut limits = adapter.limits();
+        if let Some(most) = self.most_binding_bytes {
+            limits.max_storage_buffer_binding_size =
+                limits.max_storage_buffer_binding_size.min(most);
+        }
+        limits
+    }
+}
+
 /// How kernels are laid out on the adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
@@ -60,11 +72,7 @@ impl Gpu {
             & (wgpu::Features::TIMESTAMP_QUERY
                 | wgpu::Features::SUBGROUP
                 | wgpu::Features::SHADER_F16);
-        let mut limits = adapter.limits();
-        if let Some(most) = options.most_binding_bytes {
-            limits.max_storage_buffer_binding_size =
-                limits.max_storage_buffer_binding_size.min(most);
-        }
+        let limits = options.limits(&adapter);
         let (device, queue) = adapter
             .request_device(&wgpu::DeviceDescriptor {
                 label: Some("semcot"),
@@ -133,7 +141,7 @@ impl Gpu {
 }
 
 #[cfg(target_arch = "wasm32")]
-async fn choose_adapter(
+pub(super) async fn choose_adapter(
     instance: &wgpu::Instance,
     _options: &GpuOptions,
 ) -> Result<wgpu::Adapter, GpuError> {
@@ -141,7 +149,7 @@ async fn choose_adapter(
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-async fn choose_adapter(
+pub(super) async fn choose_adapter(
     instance: &wgpu::Instance,
     options: &GpuOptions,
 ) -> Result<wgpu::Adapter, GpuError> {

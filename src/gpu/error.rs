@@ -1,5 +1,6 @@
 //! What can go wrong on a GPU, each with a stable code that the page's messages are keyed by.
 
+use super::Misfit;
 use crate::model::{ModelError, RequestError};
 
 /// A failure of the GPU side.
@@ -36,6 +37,15 @@ pub enum GpuError {
         needed: u64,
         /// What the adapter allows.
         allowed: u64,
+    },
+    /// Models need more than the adapter allows; found before their weights are read.
+    #[error(
+        "{}; use a smaller or more strongly quantized model, or another adapter",
+        super::preflight::sentence(misfits)
+    )]
+    DoesNotFit {
+        /// All that is too large, the worst first.
+        misfits: Vec<Misfit>,
     },
     /// Memory could not be had.
     #[error(
@@ -99,7 +109,7 @@ impl GpuError {
         match self {
             Self::NoWebGpu { .. } => "no_webgpu",
             Self::NoDevice { .. } => "no_device",
-            Self::LimitTooLow { .. } => "limit_too_low",
+            Self::LimitTooLow { .. } | Self::DoesNotFit { .. } => "limit_too_low",
             Self::OutOfMemory { .. } => "out_of_memory",
             Self::DeviceLost { .. } => "device_lost",
             Self::Refused { .. } => "gpu_refused",

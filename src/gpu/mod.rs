@@ -14,6 +14,7 @@ mod linear;
 mod memory;
 mod model;
 mod pair;
+mod preflight;
 mod program;
 mod read_back;
 pub mod self_test;
@@ -29,6 +30,7 @@ pub use kernels::{BindingKind, KERNELS, Kernel, Parts, Reduce, WeightLayout, ass
 pub use memory::Memory;
 pub use model::{GpuModel, GpuModelOptions};
 pub use pair::GpuPair;
+pub use preflight::{Allowed, Misfit, Need, least_limits, needs};
 pub use read_back::ReadBack;
 pub use throughput::{MATRIX_BYTES, Throughput};
 pub use variants::{KernelVariant, Rejected};

@@ -9,7 +9,7 @@ use super::dispatch::{Dispatch, encode};
 use super::program::{Choices, Compiler, Program, Wanted};
 use super::timing::{self, Timestamps};
 use super::weight::Weight;
-use super::{Gpu, GpuError, ReadBack};
+use super::{Allowed, Gpu, GpuError, ReadBack};
 use crate::formats::source::ByteSource;
 use crate::model::step::{EMBEDDING_GIVEN, WeightId};
 use crate::model::{
@@ -19,10 +19,6 @@ use crate::model::{
 
 /// Bytes of a weight that are in host memory at once while a model loads.
 const CHUNK_BYTES: usize = 4 << 20;
-
-/// Positions of the cache where the model allows more: a cache for 128 k positions would take
-/// gigabytes, and no question here comes near.
-const DEFAULT_CONTEXT: usize = 4096;
 
 /// How a model is held.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,6 +68,7 @@ impl GpuModel {
         source: &impl ByteSource,
         options: GpuModelOptions,
     ) -> Result<Self, GpuError> {
+        Allowed::by_device(&gpu).check(&[&model], options)?;
         let weights = model
             .weights
             .list
@@ -91,16 +88,10 @@ impl GpuModel {
         .await?;
 
         let config = &model.config;
-        let context = config
-            .context_length
-            .min(options.context_tokens.unwrap_or(DEFAULT_CONTEXT));
+        let capacity = Capacity::of(config, options);
+        let context = capacity.context as usize;
         let frequencies = rope_frequencies(config, rope_factors.as_deref());
         let rotations = rope_table(&frequencies, context);
-        let capacity = Capacity {
-            context: context as u32,
-            logit_rows: 1,
-            kv: options.kv,
-        };
         let activations = Activations::allocate(&gpu, config, capacity, &rotations)?;
         let (prompt, decode, choices) = compile(&gpu, &model, &weights, &activations)?;
         let most_pieces = context.div_ceil(MAX_ROWS as usize) as u64;

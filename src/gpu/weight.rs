@@ -199,6 +199,25 @@ pub(super) fn gpu_layout_bytes(weight_type: WeightType, rows: usize, cols: usize
     buffer_bytes(planes(weight_type, rows, cols, WeightLayout::Rows))
 }
 
+/// Bytes of the largest binding and of the buffer of a weight's smallest piece; of all of it where
+/// it must be `whole`.
+pub(super) fn least_piece(
+    weight_type: WeightType,
+    rows: usize,
+    cols: usize,
+    layout: WeightLayout,
+    whole: bool,
+) -> [u64; 2] {
+    let layout = if rows == 1 {
+        WeightLayout::Rows
+    } else {
+        layout
+    };
+    let rows = if whole { rows } else { rows.min(GROUP_ROWS) };
+    let planes = planes(weight_type, rows, cols, layout);
+    [planes.main.max(planes.scales), buffer_bytes(planes)]
+}
+
 /// Bytes of the planes of so many rows on the GPU.
 fn planes(weight_type: WeightType, rows: usize, cols: usize, layout: WeightLayout) -> PlaneBytes {
     match layout {

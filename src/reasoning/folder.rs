@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::formats::gguf::{GgufError, SplitSource};
 use crate::formats::manifest::{FILE_NAME, Manifest, ManifestError, ModelFile, hex};
 use crate::formats::source::{FileSource, SourceError};
 
@@ -38,6 +39,14 @@ pub enum FolderError {
     /// A model file cannot be opened.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The files of a split model do not belong together.
+    #[error("{path}: {error}")]
+    Split {
+        /// The first of them.
+        path: PathBuf,
+        /// What is wrong.
+        error: GgufError,
+    },
 }
 
 impl Folder {
@@ -61,23 +70,32 @@ impl Folder {
         })
     }
 
-    /// The target's file, its size and SHA-256 checked.
+    /// The target's files as one, their sizes and SHA-256 checked.
     ///
     /// # Errors
-    /// When it cannot be opened, or is not the file that the manifest describes.
-    pub fn target(&self) -> Result<FileSource, FolderError> {
-        self.verified(&self.manifest.files.target)
+    /// When one cannot be opened, or is not the file that the manifest describes.
+    pub async fn target(&self) -> Result<SplitSource<FileSource>, FolderError> {
+        self.verified(&self.manifest.files.target).await
     }
 
-    /// The generator's file, its size and SHA-256 checked.
+    /// The generator's files as one, their sizes and SHA-256 checked.
     ///
     /// # Errors
-    /// When it cannot be opened, or is not the file that the manifest describes.
-    pub fn generator(&self) -> Result<FileSource, FolderError> {
-        self.verified(&self.manifest.files.generator)
+    /// When one cannot be opened, or is not the file that the manifest describes.
+    pub async fn generator(&self) -> Result<SplitSource<FileSource>, FolderError> {
+        self.verified(&self.manifest.files.generator).await
     }
 
-    fn verified(&self, file: &ModelFile) -> Result<FileSource, FolderError> {
+    async fn verified(&self, model: &ModelFile) -> Result<SplitSource<FileSource>, FolderError> {
+        let sources: Result<_, _> = model.all().map(|it| self.verified_file(it)).collect();
+        let joined = SplitSource::open(sources?).await;
+        joined.map_err(|error| FolderError::Split {
+            path: self.path.join(&model.path),
+            error,
+        })
+    }
+
+    fn verified_file(&self, file: &ModelFile) -> Result<FileSource, FolderError> {
         let path = self.path.join(&file.path);
         let source = FileSource::open(&path)?;
         let found = described(&path)?;
@@ -85,6 +103,20 @@ impl Folder {
             .map_err(|error| FolderError::Manifest { path, error })?;
         Ok(source)
     }
+}
+
+/// The manifest's entry of a model's files as they are, in their order.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn described_model(paths: &[PathBuf]) -> Result<ModelFile, FolderError> {
+    let described: Result<Vec<_>, _> = paths.iter().map(|it| described(it)).collect();
+    let mut described = described?.into_iter();
+    let first = described.next().expect("a model has a file");
+    Ok(ModelFile {
+        rest: described.collect(),
+        ..first
+    })
 }
 
 /// The manifest's entry of a file as it is.
@@ -104,6 +136,7 @@ pub fn described(path: &Path) -> Result<ModelFile, FolderError> {
         path: name.to_string_lossy().into_owned(),
         bytes,
         sha256: hex(&digest.finalize()),
+        rest: Vec::new(),
     })
 }
 

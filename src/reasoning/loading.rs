@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::formats::manifest::Manifest;
 use crate::formats::source::ByteSource;
-use crate::gpu::{Gpu, GpuError, GpuModel, GpuModelOptions, GpuPair, ReadBack};
+use crate::gpu::{Allowed, Gpu, GpuError, GpuModel, GpuModelOptions, GpuPair, ReadBack};
 use crate::model::{Model, ModelError, check_pair};
 use crate::reference::{ExecutorOptions, PairExecutor};
 use crate::tokenizer::{Tokenizer, TokenizerError};
@@ -41,15 +41,17 @@ pub enum LoadError {
     Gpu(#[from] GpuError),
 }
 
-/// What both executors need before any weight is read.
-struct Opened {
+/// What the headers of a pair say.
+struct Models {
     target: Model,
     generator: Model,
     thought_token: u32,
-    tokenizer: Tokenizer,
 }
 
-async fn open(target: &impl ByteSource, generator: &impl ByteSource) -> Result<Opened, LoadError> {
+async fn open_models(
+    target: &impl ByteSource,
+    generator: &impl ByteSource,
+) -> Result<Models, LoadError> {
     let target = Model::open(target).await?;
     let generator = Model::open(generator).await?;
     let Some(thoughts) = generator.generator else {
@@ -61,17 +63,35 @@ async fn open(target: &impl ByteSource, generator: &impl ByteSource) -> Result<O
         file: generator.file.clone(),
         fault,
     })?;
-    let tokenizer =
-        Tokenizer::from_vocabulary(target.vocabulary()?).map_err(|error| LoadError::Tokenizer {
-            file: target.file.clone(),
-            error,
-        })?;
-    Ok(Opened {
+    Ok(Models {
         target,
         generator,
         thought_token: thoughts.thought_token_id,
-        tokenizer,
     })
+}
+
+fn tokenizer(target: &Model) -> Result<Tokenizer, LoadError> {
+    Tokenizer::from_vocabulary(target.vocabulary()?).map_err(|error| LoadError::Tokenizer {
+        file: target.file.clone(),
+        error,
+    })
+}
+
+/// Checks by their headers that two files are a pair that a GPU can hold, before either is there in
+/// full.
+///
+/// # Errors
+/// [`LoadError`]: a file that cannot be used, files that are no pair, or an adapter that allows less
+/// than they need.
+pub async fn check_before_loading(
+    allowed: Allowed,
+    target: &impl ByteSource,
+    generator: &impl ByteSource,
+    options: GpuModelOptions,
+) -> Result<(), LoadError> {
+    let models = open_models(target, generator).await?;
+    allowed.check(&[&models.target, &models.generator], options)?;
+    Ok(())
 }
 
 /// Loads a pair onto a GPU; weights go from the sources to the device in chunks.
@@ -86,13 +106,15 @@ pub async fn load_on_gpu(
     options: GpuModelOptions,
     read_back: ReadBack,
 ) -> Result<Pair<GpuPair>, LoadError> {
-    let opened = open(target, generator).await?;
+    let opened = open_models(target, generator).await?;
+    Allowed::by_device(&gpu).check(&[&opened.target, &opened.generator], options)?;
+    let tokenizer = tokenizer(&opened.target)?;
     let target = GpuModel::load(gpu.clone(), opened.target, target, options).await?;
     let generator = GpuModel::load(gpu, opened.generator, generator, options).await?;
     let executor = GpuPair::new(target, Some(generator), read_back).await?;
     Ok(Pair::new(
         executor,
-        opened.tokenizer,
+        tokenizer,
         manifest,
         opened.thought_token,
     )?)
@@ -108,11 +130,12 @@ pub async fn load_on_cpu(
     generator: &impl ByteSource,
     options: ExecutorOptions,
 ) -> Result<Pair<PairExecutor>, LoadError> {
-    let opened = open(target, generator).await?;
+    let opened = open_models(target, generator).await?;
+    let tokenizer = tokenizer(&opened.target)?;
     let executor = PairExecutor::load(target, generator, options).await?;
     Ok(Pair::new(
         executor,
-        opened.tokenizer,
+        tokenizer,
         manifest,
         opened.thought_token,
     )?)

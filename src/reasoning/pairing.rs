@@ -4,17 +4,18 @@
 
 use std::path::{Path, PathBuf};
 
-use super::folder::{Folder, FolderError, described};
+use super::folder::{Folder, FolderError, described_model};
+use crate::formats::gguf::{model_name, open_files, shard_paths};
 use crate::formats::manifest::{FILE_NAME, Files, Manifest, ManifestError, Prompts};
-use crate::formats::source::{ByteSource, FileSource, SourceError};
 use crate::model::{Model, ModelError, ModelFault, check_pair};
 
-/// Names of the files of a folder that is made here.
-pub const TARGET_FILE: &str = "target.gguf";
+/// The target's name in a folder that is made here: its file is `target.gguf`, or it is split into
+/// `target-00001-of-0000N.gguf` and so on.
+pub const TARGET: &str = "target";
 /// The generator's.
-pub const GENERATOR_FILE: &str = "generator.gguf";
+pub const GENERATOR: &str = "generator";
 /// The sentence transformer's; a pair is whole without it.
-pub const SENTENCE_TRANSFORMER_FILE: &str = "sentence_transformer.gguf";
+pub const SENTENCE_TRANSFORMER: &str = "sentence_transformer";
 
 /// The authors' settings of prompts, by their names.
 ///
@@ -71,9 +72,6 @@ pub enum PairingError {
     /// A file or folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// A model file cannot be opened.
-    #[error(transparent)]
-    Source(#[from] SourceError),
     /// A model file cannot be used.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -97,7 +95,53 @@ pub enum PairingError {
 
 /// Whether both models of a pair are in a folder.
 pub fn is_whole(folder: &Path) -> bool {
-    folder.join(TARGET_FILE).is_file() && folder.join(GENERATOR_FILE).is_file()
+    files_of(folder, TARGET).is_some() && files_of(folder, GENERATOR).is_some()
+}
+
+/// All files in a folder of a model of this name, however it is or was split.
+fn named(folder: &Path, name: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths = entries.map(|it| it.path()).filter(|it| it.is_file());
+    let file_name = |it: &PathBuf| Some(it.file_name()?.to_str()?.to_owned());
+    let mut paths: Vec<_> = paths
+        .filter(|it| file_name(it).as_deref().and_then(model_name) == Some(name))
+        .collect();
+    paths.sort();
+    paths
+}
+
+/// The files of a model, in their order, where all of them are there.
+fn files_of(folder: &Path, name: &str) -> Option<Vec<PathBuf>> {
+    let mut candidates = named(folder, name).into_iter().map(|it| shard_paths(&it));
+    candidates.find(|it| it.iter().all(|it| it.is_file()))
+}
+
+/// Removes what is left of an earlier model of the same name that was split otherwise: one folder
+/// has one target.
+///
+/// # Errors
+/// Where a file cannot be removed.
+pub fn remove_replaced(folder: &Path, name: &str, written: &[PathBuf]) -> Result<(), PairingError> {
+    for path in named(folder, name) {
+        if !written.contains(&path) {
+            std::fs::remove_file(&path).map_err(|error| PairingError::Write { path, error })?;
+        }
+    }
+    Ok(())
+}
+
+/// The files of a model of a folder that [`is_whole`], and what their header says.
+async fn opened(folder: &Path, name: &str) -> Result<(Vec<PathBuf>, Model), PairingError> {
+    let paths = files_of(folder, name).unwrap_or_else(|| vec![folder.join(format!("{name}.gguf"))]);
+    let model = match open_files(&paths[0]).await {
+        Ok(source) => Model::open(&source).await?,
+        Err(error) => {
+            let file = paths[0].display().to_string();
+            let fault = ModelFault::Gguf(error);
+            return Err(ModelError { file, fault }.into());
+        }
+    };
+    Ok((paths, model))
 }
 
 /// Writes `semcot.json` for the files in `folder`; one that is there is replaced.
@@ -108,12 +152,10 @@ pub async fn write_manifest(
     folder: &Path,
     options: &PairingOptions,
 ) -> Result<Manifest, PairingError> {
-    let target = FileSource::open(&folder.join(TARGET_FILE))?;
-    let generator = FileSource::open(&folder.join(GENERATOR_FILE))?;
-    let (target_model, generator_model) =
-        (Model::open(&target).await?, Model::open(&generator).await?);
+    let (target_files, target_model) = opened(folder, TARGET).await?;
+    let (generator_files, generator_model) = opened(folder, GENERATOR).await?;
     let fault = |fault: ModelFault| ModelError {
-        file: generator.name().to_owned(),
+        file: generator_model.file.clone(),
         fault,
     };
     check_pair(&target_model, &generator_model).map_err(fault)?;
@@ -128,7 +170,7 @@ pub async fn write_manifest(
             file: target_model.file,
         });
     };
-    let sentence = folder.join(SENTENCE_TRANSFORMER_FILE);
+    let sentence_files = files_of(folder, SENTENCE_TRANSFORMER);
     let name = folder.canonicalize().ok();
     let name = name.as_deref().and_then(Path::file_name);
     let manifest = Manifest {
@@ -142,12 +184,9 @@ pub async fn write_manifest(
         end_token: vocabulary.tokens.swap_remove(end as usize),
         max_tokens: options.max_tokens,
         files: Files {
-            target: described(&folder.join(TARGET_FILE))?,
-            generator: described(&folder.join(GENERATOR_FILE))?,
-            sentence_transformer: match sentence.is_file() {
-                true => Some(described(&sentence)?),
-                false => None,
-            },
+            target: described_model(&target_files)?,
+            generator: described_model(&generator_files)?,
+            sentence_transformer: sentence_files.as_deref().map(described_model).transpose()?,
         },
         training: serde_json::Value::Null,
         accuracy: Vec::new(),

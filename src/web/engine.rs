@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::*;
 
 use super::error::{self, JsResult};
 use super::single::bench_target;
-use super::source::{JsByteSource, Source};
+use super::source::{self, JsByteSource};
 use crate::formats::manifest::{Accuracy, Manifest};
 use crate::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, KernelVariant, ReadBack};
 use crate::model::KvType;
@@ -83,20 +83,22 @@ pub(super) struct Load {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Puts the models of a folder on the device. `on_progress` gets a phase and the bytes of both
-    /// files read until then, and ends the loading by returning false.
+    /// Puts the models of a folder on the device, each given by its files in their order.
+    /// `on_progress` gets a phase and the bytes of all files read until then, and ends the loading
+    /// by returning false.
     pub async fn load(
         manifest: &str,
-        target: JsByteSource,
-        generator: JsByteSource,
+        target: Vec<JsByteSource>,
+        generator: Vec<JsByteSource>,
         options: JsValue,
         on_progress: js_sys::Function,
     ) -> JsResult<Engine> {
         let manifest = Manifest::parse(manifest.as_bytes()).map_err(error::from_manifest)?;
         let options: Load = error::options(options)?;
         let gpu = open_gpu().await?;
-        let target_source = Source::new(target, 0, &on_progress);
-        let generator_source = Source::new(generator, target_source.end(), &on_progress);
+        let mut begin = 0;
+        let target_source = source::open(target, &mut begin, Some(&on_progress)).await?;
+        let generator_source = source::open(generator, &mut begin, Some(&on_progress)).await?;
 
         let pair = load_on_gpu(
             gpu,

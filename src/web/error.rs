@@ -77,7 +77,7 @@ pub fn from_model(error: ModelError) -> JsValue {
 fn code_of_gpu(error: &GpuError) -> &'static str {
     match error {
         GpuError::NoWebGpu { .. } | GpuError::NoDevice { .. } => "no-webgpu",
-        GpuError::LimitTooLow { .. } => "limit-too-low",
+        GpuError::LimitTooLow { .. } | GpuError::DoesNotFit { .. } => "limit-too-low",
         GpuError::OutOfMemory { .. } => "out-of-memory",
         GpuError::DeviceLost { .. } => "device-lost",
         GpuError::Unsupported { .. } | GpuError::Request(_) => "bad-input",

@@ -5,10 +5,12 @@ mod digest;
 mod engine;
 mod error;
 mod forward;
+mod preflight;
 mod problems;
 mod single;
 mod source;
 
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use self::error::JsResult;
@@ -20,12 +22,35 @@ fn start() {
     console_error_panic_hook::set_once();
 }
 
-/// The files that inference needs of a model folder, target first, by its semcot.json, checked.
-#[wasm_bindgen(js_name = manifestFiles, unchecked_return_type = "{ path: string, bytes: number, sha256: string }[]")]
+/// A file of a model, for JavaScript.
+#[derive(Serialize)]
+struct ListedFile<'a> {
+    path: &'a str,
+    bytes: u64,
+    sha256: &'a str,
+}
+
+/// The files of each model that inference needs of a model folder, the target first, by its
+/// semcot.json, checked.
+#[wasm_bindgen(js_name = manifestFiles, unchecked_return_type = "{ path: string, bytes: number, sha256: string }[][]")]
 pub fn manifest_files(text: &str) -> JsResult<JsValue> {
     let manifest = Manifest::parse(text.as_bytes()).map_err(error::from_manifest)?;
-    let files = [manifest.files.target, manifest.files.generator];
-    Ok(error::plain(&files))
+    let models = [&manifest.files.target, &manifest.files.generator];
+    let listed = models.map(|model| {
+        let files = model.all().map(|it| ListedFile {
+            path: &it.path,
+            bytes: it.bytes,
+            sha256: &it.sha256,
+        });
+        files.collect::<Vec<_>>()
+    });
+    Ok(error::plain(&listed))
+}
+
+/// Names of the files of the model that a GGUF file belongs to: its own, or those of all shards.
+#[wasm_bindgen(js_name = shardNames)]
+pub fn shard_names(file: &str) -> Vec<String> {
+    crate::formats::gguf::shard_names(file)
 }
 
 /// Bytes of the wasm's linear memory, which never shrinks.

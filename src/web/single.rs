@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::*;
 use super::engine::{Load, ModelInfo, open_gpu, tell};
 use super::error::{self, JsResult};
 use super::forward;
-use super::source::{JsByteSource, Source};
+use super::source::{self, JsByteSource};
 use crate::evaluation::bench::{Bench, BenchOptions, bench};
 use crate::gpu::{GpuModel, GpuPair, KernelVariant, Throughput};
 use crate::model::run::Milliseconds;
@@ -90,15 +90,16 @@ struct Info<'a> {
 
 #[wasm_bindgen]
 impl SingleModel {
-    /// Puts a GGUF file on the device; `on_progress` as for a pair.
+    /// Puts a GGUF file on the device, or a split one's files in their order; `on_progress` as for
+    /// a pair.
     pub async fn load(
-        source: JsByteSource,
+        files: Vec<JsByteSource>,
         options: JsValue,
         on_progress: js_sys::Function,
     ) -> JsResult<SingleModel> {
         let options: Load = error::options(options)?;
         let gpu = open_gpu().await?;
-        let source = Source::new(source, 0, &on_progress);
+        let source = source::open(files, &mut 0, Some(&on_progress)).await?;
         let mut model = Model::open(&source).await.map_err(error::from_model)?;
         // A generator writes no tokens; measured as a plain model, it shows what its size costs.
         model.generator = None;

@@ -1,13 +1,17 @@
-//! Model bytes that JavaScript holds (a Blob, outside the wasm's memory), read slice by slice.
+//! Model bytes that JavaScript holds (files, outside the wasm's memory), read slice by slice.
 
 use wasm_bindgen::prelude::*;
 
+use super::error::{self, JsResult};
+use crate::formats::gguf::SplitSource;
 use crate::formats::source::{ByteSource, SourceError, check_range};
+use crate::model::ModelError;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = "
 export interface ByteSource {
   readonly name: string;
+  /** NaN while nobody knows. */
   readonly byteLength: number;
   read(offset: number, length: number): Promise<Uint8Array>;
 }
@@ -15,7 +19,7 @@ export interface ByteSource {
 
 #[wasm_bindgen]
 extern "C" {
-    /// `download.js` makes these.
+    /// `download.js` and `local.js` make these.
     #[wasm_bindgen(typescript_type = "ByteSource")]
     pub type JsByteSource;
 
@@ -33,36 +37,59 @@ extern "C" {
 pub struct Source {
     inner: JsByteSource,
     name: String,
-    size_bytes: u64,
+    size_bytes: Option<u64>,
     /// Bytes of the files before it.
     begin: u64,
-    on_progress: js_sys::Function,
+    /// Not while a header is read before anything is fetched.
+    on_progress: Option<js_sys::Function>,
+}
+
+/// The files of a model as one. `begin` counts the bytes of the files before, and is moved on.
+/// `on_progress` gets the phase `upload` and the bytes read until then, those of the files before
+/// included; it ends the reading by returning false.
+pub async fn open(
+    files: Vec<JsByteSource>,
+    begin: &mut u64,
+    on_progress: Option<&js_sys::Function>,
+) -> JsResult<SplitSource<Source>> {
+    if files.is_empty() {
+        return Err(error::with_code("internal", "a model without files"));
+    }
+    let sources: Vec<_> = files
+        .into_iter()
+        .map(|it| Source::new(it, begin, on_progress))
+        .collect();
+    let file = sources[0].name.clone();
+    SplitSource::open(sources).await.map_err(|fault| {
+        error::from_model(ModelError {
+            file,
+            fault: fault.into(),
+        })
+    })
 }
 
 impl Source {
-    /// `on_progress` gets the phase `upload` and the bytes read until then, those of the files
-    /// before included; it ends the reading by returning false.
-    pub fn new(inner: JsByteSource, begin: u64, on_progress: &js_sys::Function) -> Self {
-        Self {
+    fn new(inner: JsByteSource, begin: &mut u64, on_progress: Option<&js_sys::Function>) -> Self {
+        let byte_length = inner.byte_length();
+        // A JavaScript size is an exact whole number far below 2^53.
+        let size_bytes = byte_length.is_finite().then_some(byte_length as u64);
+        let source = Self {
             name: inner.name(),
-            // A JavaScript size is an exact whole number far below 2^53.
-            size_bytes: inner.byte_length() as u64,
+            size_bytes,
             inner,
-            begin,
-            on_progress: on_progress.clone(),
-        }
-    }
-
-    /// Bytes of the files up to and with this one.
-    pub fn end(&self) -> u64 {
-        self.begin + self.size_bytes
+            begin: *begin,
+            on_progress: on_progress.cloned(),
+        };
+        *begin += size_bytes.unwrap_or(0);
+        source
     }
 
     fn report(&self, end: u64) -> Result<(), SourceError> {
+        let Some(on_progress) = &self.on_progress else {
+            return Ok(());
+        };
         let bytes = JsValue::from((self.begin + end) as f64);
-        let reply = self
-            .on_progress
-            .call2(&JsValue::NULL, &"upload".into(), &bytes);
+        let reply = on_progress.call2(&JsValue::NULL, &"upload".into(), &bytes);
         if reply.is_ok_and(|it| it != JsValue::FALSE) {
             return Ok(());
         }
@@ -78,11 +105,12 @@ impl ByteSource for Source {
     }
 
     fn size_bytes(&self) -> Option<u64> {
-        Some(self.size_bytes)
+        self.size_bytes
     }
 
     async fn read(&self, offset: u64, len: usize) -> Result<Vec<u8>, SourceError> {
-        let end = check_range(&self.name, offset, len, self.size_bytes)?;
+        let size_bytes = self.size_bytes.unwrap_or(u64::MAX);
+        let end = check_range(&self.name, offset, len, size_bytes)?;
         let failed = |reason: String| SourceError::Read {
             name: self.name.clone(),
             reason,
@@ -91,9 +119,13 @@ impl ByteSource for Source {
             .inner
             .read(offset as f64, len as f64)
             .await
-            .map_err(|thrown| failed(format!("{thrown:?}")))?;
+            .map_err(|thrown| match thrown.dyn_ref::<js_sys::Error>() {
+                Some(error) => failed(error.message().into()),
+                None => failed(format!("{thrown:?}")),
+            })?;
         let bytes = js_sys::Uint8Array::from(bytes).to_vec();
-        if bytes.len() != len {
+        let may_end = self.size_bytes.is_none();
+        if bytes.len() > len || (bytes.len() < len && !may_end) {
             return Err(failed(format!(
                 "{} bytes came instead of {len}",
                 bytes.len()

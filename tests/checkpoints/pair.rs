@@ -228,6 +228,42 @@ fn checkpoints_of_the_authors_become_a_folder_that_answers() {
     run("generator.pt", "generator", &base);
     let again = std::fs::read(out.join("semcot.json")).unwrap();
     assert_eq!(Manifest::parse(&again).unwrap(), manifest);
+
+    // A target in many files replaces the one in one file, and answers the same.
+    let ask = || {
+        let question = ["ask", "What is 2 + 3?", "--model", "out", "--device", "cpu"];
+        let answer = succeeds(folder, &[&question[..], &["--json"]].concat());
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        answer["modes"]["implicit"]["token_ids"].clone()
+    };
+    let answered = ask();
+    run("base-target", "target", &["--shard-bytes", "8000"]);
+    assert!(
+        !out.join("target.gguf").exists(),
+        "one folder has one target"
+    );
+    let split = std::fs::read(out.join("semcot.json")).unwrap();
+    let split = Manifest::parse(&split).unwrap().files.target;
+    assert!(split.path.starts_with("target-00001-of-"), "{}", split.path);
+    assert!(split.rest.len() > 1, "{:?}", split.rest);
+    assert!(answered.is_array());
+    assert_eq!(ask(), answered);
+    succeeds(folder, &["tokenize", "--model", "out", "2 + 3"]);
+
+    let last = out.join(&split.rest.last().unwrap().path);
+    let mut bytes = std::fs::read(&last).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&last, bytes).unwrap();
+    let message = fails(folder, &["ask", "2 + 3?", "--model", "out"]);
+    assert!(
+        message.contains(&split.rest.last().unwrap().path),
+        "{message}"
+    );
+    assert!(message.contains("SHA-256"), "{message}");
+    run("base-target", "target", &[]);
+    let files = Manifest::parse(&std::fs::read(out.join("semcot.json")).unwrap()).unwrap();
+    assert_eq!(files, manifest, "and back again");
+    assert!(!last.exists());
 }
 
 #[test]

@@ -15,7 +15,11 @@ export class Sha256Stream {
 
 export function manifestFiles(text) {
   const { files } = JSON.parse(text);
-  return [files.target, files.generator].map(({ path, bytes }) => ({ path, bytes, sha256: "fake" }));
+  return [files.target, files.generator].map(({ path, bytes }) => [{ path, bytes, sha256: "fake" }]);
+}
+
+export async function preflight(target, generator) {
+  for (const file of [...target, ...generator]) await file.read(0, 100);
 }
 
 export function memoryBytes() {
@@ -29,7 +33,7 @@ export function problems(family, split, seed) {
 
 export class Engine {
   static async load(_manifest, target, generator, _options, onProgress) {
-    const bytes = target.byteLength + generator.byteLength;
+    const bytes = target[0].byteLength + generator[0].byteLength;
     for (const phase of ["upload", "compile"]) {
       await pause(20);
       if (!onProgress(phase, bytes)) throw failure("aborted", "Aborted.");

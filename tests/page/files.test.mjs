@@ -3,47 +3,30 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { startHarness } from "./harness.mjs";
-import { WELL, startModelServer } from "./model-server.mjs";
+import { beforeTheWorker, openLoadPage } from "./load-page.mjs";
+import { startModelServer } from "./model-server.mjs";
 
 /** @type {Awaited<ReturnType<typeof startHarness>>} */ let harness;
 /** @type {Awaited<ReturnType<typeof startModelServer>>} */ let server;
 before(async () => {
-  [harness, server] = await Promise.all([startHarness(), startModelServer()]);
+  server = await startModelServer();
+  harness = await startHarness();
 });
 after(async () => {
   await harness.stop();
   await server.stop();
 });
-beforeEach(() => {
-  Object.assign(server.behavior, WELL);
-  server.requests.length = 0;
-});
+beforeEach(() => server.reset());
 
 /**
  * A page with an empty cache, in which `load(url, options)` gives what became of a load.
  * @param {(page: import("playwright-core").Page) => Promise<void>} [prepare]
  */
 async function openPage(prepare) {
-  const opened = await harness.open({ query: "MODEL_CARD.md", prepare });
-  const load = (url = server.url, { abortAtBytes = Infinity } = {}) => {
+  const opened = await openLoadPage(harness, prepare);
+  const load = (url = server.url, options = {}) => {
     server.requests.length = 0;
-    return opened.page.evaluate(`(async () => {
-      const { SemCoT } = await import("/www/semcot.js");
-      const progress = [];
-      const controller = new AbortController();
-      const onProgress = (step) => {
-        progress.push(step);
-        if (step.phase === "download" && step.loadedBytes >= ${abortAtBytes}) controller.abort();
-      };
-      try {
-        const engine = await SemCoT.load("${url}", { onProgress, signal: controller.signal });
-        const { storage } = engine.info;
-        await engine.dispose();
-        return { progress, storage, last: progress.at(-1), error: null };
-      } catch ({ name, code, message }) {
-        return { progress, last: progress.at(-1), error: { name, code, message } };
-      }
-    })()`);
+    return opened.load(JSON.stringify(url), options);
   };
   return { ...opened, load };
 }
@@ -54,7 +37,8 @@ test("a_file_comes_in_ranges_a_few_at_a_time_and_the_next_load_fetches_no_body",
   assert.equal(first.error, null);
   assert.equal(first.storage.kind, "opfs", first.storage.reason);
   assert.equal(first.last.cached, false);
-  assert.equal(server.requests.filter(({ path }) => path === "/target.gguf").length, 4);
+  // The header, and four chunks, the first without it.
+  assert.equal(server.requests.filter(({ path }) => path === "/target.gguf").length, 5);
   assert.ok(server.requests.every(({ range }) => range !== undefined));
 
   server.behavior.refused = true;
@@ -105,8 +89,9 @@ test("an_aborted_download_goes_on_from_its_last_whole_chunk", async () => {
   assert.equal(aborted.error.name, "AbortError");
   const good = await load();
   assert.equal(good.error, null);
-  const fetched = server.requests.filter(({ path }) => path === "/target.gguf").length;
-  assert.ok(fetched < 4, `${fetched} of 4 chunks were fetched again`);
+  // The header is read anew where the first chunk is not whole.
+  const chunks = server.requests.filter(({ path, range }) => path === "/target.gguf" && range !== "bytes=0-65535");
+  assert.ok(chunks.length < 4, `${chunks.length} of 4 chunks were fetched again`);
   assert.equal(good.progress[0].phase, "verify");
   await close();
 });
@@ -152,7 +137,7 @@ test("a_chunk_that_is_damaged_in_the_cache_is_fetched_again_alone", async () => 
   })()`);
   const { error } = await load();
   assert.equal(error, null);
-  assert.deepEqual(server.requests, [{ path: "/target.gguf", range: `bytes=${4 << 20}-${(8 << 20) - 1}` }]);
+  assert.deepEqual(server.requests.map(({ path, range }) => [path, range]), [["/target.gguf", `bytes=${4 << 20}-${(8 << 20) - 1}`]]);
   await close();
 });
 
@@ -166,12 +151,7 @@ test("a_full_disk_is_no_reason_to_fail_and_is_said", async () => {
       return write.call(this, bytes, options);
     };
   }`;
-  const { load, close } = await openPage((page) =>
-    page.route("**/www/worker.js", async (route) => {
-      const body = await (await route.fetch()).text();
-      await route.fulfill({ body: `${script}\n${body}`, contentType: "text/javascript" });
-    }),
-  );
+  const { load, close } = await openPage((page) => beforeTheWorker(page, script));
   // The shipped pair: one of its two files has room.
   const { error, storage, last } = await load("/models/mini/");
   assert.equal(error, null);
@@ -198,6 +178,80 @@ test("a_cleared_cache_holds_nothing_and_two_loads_at_once_fetch_once", async () 
     return Promise.all([one(), one()]);
   })()`);
   assert.deepEqual(cached.sort(), [false, true]);
-  assert.equal(server.requests.filter(({ path }) => path === "/target.gguf").length, 4);
+  assert.equal(server.requests.filter(({ path }) => path === "/target.gguf").length, 5);
+  await close();
+});
+
+test("no_more_than_four_requests_are_under_way_whatever_file_they_are_of", async () => {
+  const { load, close } = await openPage();
+  // Slow enough for all that may run at once to do so.
+  server.behavior.pauseMs = 40;
+  assert.equal((await load()).error, null);
+  assert.equal(server.most.length, 4, server.most.join(" "));
+  assert.equal(new Set(server.most).size, 2, "both files come at once");
+  await close();
+});
+
+test("a_busy_server_is_asked_again_when_it_wants_to_be", async () => {
+  const { load, close } = await openPage();
+  Object.assign(server.behavior, { busy: 1, retryAfter: 2 });
+  const { error } = await load();
+  assert.equal(error, null);
+  const [first, second] = server.requests;
+  assert.ok(second.at - first.at >= 1900, `asked again after ${second.at - first.at} ms`);
+
+  Object.assign(server.behavior, { busy: 1, retryAfter: 3600 });
+  const refused = await load(`${server.url}split/`);
+  assert.equal(refused.error?.code, "network");
+  assert.match(refused.error?.message ?? "", /the server says 429, and asks to come back in 3600 seconds/);
+  await close();
+});
+
+test("a_file_whose_size_the_server_does_not_say_loads_and_is_not_kept", async () => {
+  const { load, close } = await openPage();
+  Object.assign(server.behavior, { sizes: false, ranges: false });
+  const { error, storage, last } = await load(`${server.url}target.gguf`);
+  assert.equal(error, null);
+  assert.equal(storage.kind, "memory");
+  assert.match(storage.reason ?? "", /does not say how large/);
+  assert.ok(last.totalBytes > 13_000_000, "the size is known at the end");
+  await close();
+});
+
+test("an_adapter_too_small_is_refused_before_any_weight_is_fetched", async () => {
+  const small = `Object.defineProperty(GPUSupportedLimits.prototype, "maxStorageBufferBindingSize", { get: () => 4096 });`;
+  const { load, close } = await openPage((page) => beforeTheWorker(page, small));
+  for (const url of [server.url, `${server.url}split/`, `${server.url}target.gguf`]) {
+    const { error } = await load(url);
+    assert.equal(error?.code, "limit-too-low", error?.message);
+    assert.match(error?.message ?? "", /target.*\.gguf.* cannot run on this adapter: .+ needs \d+ bytes in one piece, \d+ more than its maxStorageBufferBindingSize of 4096/);
+    // What `read_header` of the engine reads first.
+    for (const { path, range } of server.requests) assert.match(range ?? "", /^bytes=0-(0|65535|\d{1,4}|[1-5]\d{4})$/, path);
+    assert.ok(server.requests.length > 0, "the header was read");
+  }
+  await close();
+});
+
+test("a_file_that_is_no_model_is_refused_before_it_is_fetched", async () => {
+  const { load, close } = await openPage();
+  const { error } = await load(`${server.url}split/target-00002-of-00003.gguf`);
+  assert.equal(error?.code, "network");
+  assert.match(error?.message ?? "", /target-00001-of-00003\.gguf could not be fetched/);
+  await close();
+});
+
+test("a_split_model_loads_from_its_folder_and_by_any_of_its_files", async () => {
+  const { load, close } = await openPage();
+  const folder = await load(`${server.url}split/`);
+  assert.equal(folder.error, null);
+  const paths = new Set(server.requests.map(({ path }) => path));
+  assert.deepEqual([...paths].sort(), ["/split/generator.gguf", "/split/target-00001-of-00002.gguf", "/split/target-00002-of-00002.gguf"]);
+  assert.equal(folder.progress.filter((step) => step.phase === "upload").at(-1).loadedBytes <= folder.last.totalBytes, true);
+
+  for (const index of [1, 2]) {
+    const { error, last } = await load(`${server.url}split/target-0000${index}-of-00002.gguf`);
+    assert.equal(error, null);
+    assert.equal(last.cached, index === 2, "the second name is of the same files");
+  }
   await close();
 });

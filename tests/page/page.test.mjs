@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { ask, readLane, startHarness, untilReady } from "./harness.mjs";
+import { beforeTheWorker } from "./load-page.mjs";
 
 /** @type {Awaited<ReturnType<typeof startHarness>>} */ let harness;
 before(async () => (harness = await startHarness()));
@@ -15,18 +16,6 @@ after(() => harness.stop());
 async function trouble(page) {
   await page.locator("#trouble:visible").waitFor({ timeout: 60_000 });
   return { code: await page.getAttribute("#trouble", "data-code"), text: await page.innerText("#trouble") };
-}
-
-/**
- * Puts a script before the worker's own: the way to a device that no test could reach otherwise.
- * @param {import("playwright-core").Page} page
- * @param {string} script
- */
-async function beforeTheWorker(page, script) {
-  await page.route("**/www/worker.js", async (route) => {
-    const body = await (await route.fetch()).text();
-    await route.fulfill({ body: `${script}\n${body}`, contentType: "text/javascript" });
-  });
 }
 
 test("a_real_question_is_answered_in_every_lane", async () => {
@@ -95,9 +84,11 @@ test("a_damaged_model_file_is_refused", async () => {
   const { page, close } = await harness.open({
     prepare: (page) =>
       page.route("**/target.gguf", async (route) => {
-        const body = await (await route.fetch()).body();
-        body[body.length >> 1] ^= 1;
-        await route.fulfill({ body });
+        const response = await route.fetch();
+        const body = await response.body();
+        // Not in the header, which is read by itself first.
+        if (!route.request().headers().range?.startsWith("bytes=0-")) body[body.length >> 1] ^= 1;
+        await route.fulfill({ response, body });
       }),
   });
   const { code, text } = await trouble(page);
@@ -183,4 +174,12 @@ test("without_webgpu_the_page_says_what_to_do", async () => {
   assert.match(text, /Use a current Chrome, Edge, Safari or Firefox/);
   await close();
   await without.stop();
+});
+
+test("where_files_cannot_be_kept_the_page_says_why", async () => {
+  const full = `FileSystemSyncAccessHandle.prototype.write = () => { throw new DOMException("full", "QuotaExceededError"); };`;
+  const { page, close } = await harness.open({ prepare: (page) => beforeTheWorker(page, full) });
+  await untilReady(page);
+  assert.match((await page.textContent("#facts")) ?? "", /Files for the next visit\s*not kept: the browser gives no more room/);
+  await close();
 });

@@ -95,6 +95,8 @@ export const strings = {
     tokensPerSubmitValue: (/** @type {number} */ tokens) => `${tokens}, the same in every lane`,
     readBack: "A wait for the device",
     license: "Licence of the model",
+    storage: "Files for the next visit",
+    notKept: (/** @type {string} */ reason) => `not kept: ${reason}`,
     missing: "–",
   },
 

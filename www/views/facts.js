@@ -52,6 +52,7 @@ function factLines(info) {
     [words.implicitTokens, strings.number(info.implicitTokens)],
     [words.tokensPerSubmit, words.tokensPerSubmitValue(info.tokensPerSubmit)],
     [words.readBack, info.readBackMs == null ? null : strings.time(info.readBackMs)],
+    [words.storage, info.storage?.kind === "memory" ? words.notKept(info.storage.reason ?? "") : null],
     [words.license, info.license ?? null],
   ];
 }

@@ -17,7 +17,7 @@ pub use metadata::{Array, Metadata, Value};
 pub use read::{Header, TensorInfo, read_header};
 #[cfg(not(target_arch = "wasm32"))]
 pub use split::open_files;
-pub use split::{SplitSource, shard_paths};
+pub use split::{SplitSource, model_name, shard_names, shard_paths};
 pub use stream::{PlannedTensor, Shard, shards};
 pub use tensor_type::TensorType;
 pub use write::{Tensor, Writer};

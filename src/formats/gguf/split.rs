@@ -164,27 +164,46 @@ impl<S: ByteSource> ByteSource for SplitSource<S> {
     }
 }
 
-/// The files of the model that a file belongs to: `NAME-00002-of-00003.gguf` names three, any other
-/// name itself. Whether they are there is not looked at.
-pub fn shard_paths(path: &std::path::Path) -> Vec<std::path::PathBuf> {
+/// The name of a model and the number of its files, where a file's name is that of a shard.
+fn shard(name: &str) -> Option<(&str, usize)> {
     /// More are an accident.
     const MOST: usize = 1000;
-    let count = path
-        .file_name()
-        .and_then(|it| it.to_str())
-        .and_then(|it| it.strip_suffix(".gguf"))
-        .and_then(|it| {
-            let (rest, count) = it.rsplit_once("-of-")?;
-            let (stem, number) = rest.rsplit_once('-')?;
-            let digits = |it: &str| it.len() == 5 && it.bytes().all(|it| it.is_ascii_digit());
-            (digits(number) && digits(count)).then_some(())?;
-            Some((stem, count.parse::<usize>().ok()?))
-        });
-    match count {
-        Some((stem, count)) if (2..=MOST).contains(&count) => (0..count)
-            .map(|index| path.with_file_name(shard_name(stem, index, count)))
+    let (rest, count) = name.strip_suffix(".gguf")?.rsplit_once("-of-")?;
+    let (stem, number) = rest.rsplit_once('-')?;
+    let digits = |it: &str| it.len() == 5 && it.bytes().all(|it| it.is_ascii_digit());
+    (digits(number) && digits(count)).then_some(())?;
+    let count = count.parse().ok()?;
+    (2..=MOST).contains(&count).then_some((stem, count))
+}
+
+/// The name of the model that a file belongs to: that of `NAME.gguf`, or of
+/// `NAME-00002-of-00003.gguf`.
+pub fn model_name(file: &str) -> Option<&str> {
+    match shard(file) {
+        Some((stem, _)) => Some(stem),
+        None => file.strip_suffix(".gguf"),
+    }
+}
+
+/// Names of the files of the model that a file belongs to: `NAME-00002-of-00003.gguf` names three,
+/// any other name itself.
+pub fn shard_names(file: &str) -> Vec<String> {
+    match shard(file) {
+        Some((stem, count)) => (0..count)
+            .map(|index| shard_name(stem, index, count))
             .collect(),
-        _ => vec![path.to_owned()],
+        None => vec![file.to_owned()],
+    }
+}
+
+/// [`shard_names`] in the same folder. Whether they are there is not looked at.
+pub fn shard_paths(path: &std::path::Path) -> Vec<std::path::PathBuf> {
+    match path.file_name().and_then(|it| it.to_str()) {
+        Some(name) => shard_names(name)
+            .into_iter()
+            .map(|it| path.with_file_name(it))
+            .collect(),
+        None => vec![path.to_owned()],
     }
 }
 
