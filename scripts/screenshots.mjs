@@ -1,5 +1,5 @@
 // `npm run screenshots`: pictures of the answering page for the README and for looking at, into
-// docs/screenshots: desktop and phone, light and dark, with the real engine.
+// docs/screenshots: desktop and phone, light and dark, English and Korean, with the real engine.
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { buildPage } from "./build.mjs";
 import { ROOT, runMain } from "./commands.mjs";
 import { startServer } from "./serve.mjs";
 
-const VIEWPORTS = { desktop: { width: 1280, height: 800 }, phone: { width: 360, height: 740 } };
+const VIEWPORTS = { desktop: { width: 1366, height: 768 }, phone: { width: 360, height: 740 } };
 
 await runMain(async () => {
   await buildPage();
@@ -18,14 +18,14 @@ await runMain(async () => {
   const browser = await launchChromium();
   try {
     for (const [name, viewport] of Object.entries(VIEWPORTS)) {
-      for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+      for (const [colorScheme, language] of /** @type {const} */ ([["light", "en"], ["dark", "en"], ["light", "ko"], ["dark", "ko"]])) {
         const context = await browser.newContext({ viewport, colorScheme, reducedMotion: "reduce" });
         const page = await context.newPage();
-        await page.goto(server.url);
+        await page.goto(`${server.url}?lang=${language}`);
         await page.locator("#ask-button:enabled").waitFor({ timeout: 120_000 });
         await page.click("#repeat-button");
-        await page.locator("#repeat-result:visible").waitFor({ timeout: 300_000 });
-        const path = join(folder, `${name}-${colorScheme}.png`);
+        await page.locator("#timing[data-measured=true]").waitFor({ timeout: 300_000 });
+        const path = join(folder, `${name}-${colorScheme}${language === "en" ? "" : `-${language}`}.png`);
         await page.evaluate(() => scrollTo(0, 0));
         await page.screenshot({ path, fullPage: name === "phone" });
         console.log(path);

@@ -5,29 +5,29 @@ import { find } from "./dom.js";
 import { SemCoTError } from "./errors.js";
 import { MODES, SemCoT } from "./semcot.js";
 import { emptyLanes, initialState } from "./state.js";
-import { strings } from "./strings/en.js";
+import { chooseLanguage, firstLanguage, rememberLanguage, strings } from "./strings/chosen.js";
 import { showFacts } from "./views/facts.js";
 import { showHeadline } from "./views/headline.js";
 import { showLanes } from "./views/lanes.js";
+import { showLanguage } from "./views/language.js";
 import { showLoading } from "./views/loading.js";
 import { familiesOf, showQuestion } from "./views/question.js";
-import { showRepeat } from "./views/repeat.js";
+import { showTiming } from "./views/timing.js";
 import { showTrouble } from "./views/trouble.js";
 
-/** Rounds of the measured comparison: enough for a median, soon enough to wait for. */
-const REPEATS = 7;
 /** Failures after which the engine is of no more use; after the others it goes on. */
 const FATAL = ["device-lost", "out-of-memory", "internal"];
 
 const main = find("#main", HTMLElement);
 const form = find("#ask", HTMLFormElement);
 const question = find("#question", HTMLTextAreaElement);
+const repeats = find("#repeat-count", HTMLSelectElement);
 const family = find("#family", HTMLSelectElement);
 
 const state = initialState();
 /** Stops what runs now. */
 let current = new AbortController();
-const views = [showTrouble, showLoading, showQuestion, showHeadline, showLanes, showRepeat, showFacts];
+const views = [showLanguage, showTrouble, showLoading, showQuestion, showHeadline, showLanes, showTiming, showFacts];
 
 /** @param {Partial<import("./state.js").State>} [change] */
 function update(change = {}) {
@@ -108,7 +108,7 @@ async function repeat() {
   if (state.trouble !== null || state.stopped || state.asked !== asked) return;
   await withEngine("repeat", async (engine, signal) => {
     const onRun = (/** @type {number} */ done, /** @type {number} */ total) => update({ repeatProgress: { done, total } });
-    const comparison = await engine.compare(asked, { repeats: REPEATS, signal, onRun });
+    const comparison = await engine.compare(asked, { repeats: Number(repeats.value), signal, onRun });
     update({ comparison });
   });
 }
@@ -151,12 +151,21 @@ document.addEventListener("keydown", (event) => {
 find("#stop-button", HTMLButtonElement).addEventListener("click", () => current.abort());
 find("#new-problem", HTMLButtonElement).addEventListener("click", newProblem);
 find("#repeat-button", HTMLButtonElement).addEventListener("click", repeat);
+for (const button of document.querySelectorAll("[data-language]")) {
+  button.addEventListener("click", () => {
+    const language = /** @type {import("./strings/chosen.js").Language} */ (button instanceof HTMLElement && button.dataset.language);
+    rememberLanguage(language);
+    chooseLanguage(language);
+    update();
+  });
+}
 find("#trouble-reload", HTMLButtonElement).addEventListener("click", load);
 find("#examples", HTMLElement).addEventListener("click", (event) => {
   const { question: text, answer } = event.target instanceof HTMLButtonElement ? event.target.dataset : {};
   if (text && answer) setQuestion(text, answer);
 });
 
+chooseLanguage(firstLanguage());
 const { question: firstText = "", answer: firstAnswer = "" } = find("#examples button", HTMLButtonElement).dataset;
 setQuestion(firstText, firstAnswer);
 load();

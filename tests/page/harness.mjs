@@ -17,6 +17,7 @@ const FAKE_MANIFEST = JSON.stringify({
  * @property {boolean} [fake] the fake engine and a fake model folder in place of the real ones
  * @property {import("playwright-core").ViewportSize} [viewport]
  * @property {"light" | "dark"} [colorScheme]
+ * @property {string} [locale] the browser's language
  * @property {string} [query] after the page's address
  * @property {(page: import("playwright-core").Page) => Promise<void>} [prepare] before the page is opened
  */
@@ -29,8 +30,8 @@ export async function startHarness(options = {}) {
   return {
     url: server.url,
     /** @param {OpenOptions} [options] */
-    async open({ fake = false, viewport = { width: 1280, height: 800 }, colorScheme = "light", query = "", prepare } = {}) {
-      const context = await browser.newContext({ viewport, colorScheme });
+    async open({ fake = false, viewport = { width: 1280, height: 800 }, colorScheme = "light", locale = "en-US", query = "", prepare } = {}) {
+      const context = await browser.newContext({ viewport, colorScheme, locale });
       const page = await context.newPage();
       /** @type {string[]} */
       const consoleErrors = [];

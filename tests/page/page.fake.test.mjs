@@ -90,6 +90,10 @@ test("everything_can_be_done_by_keyboard", async () => {
   await untilReady(page);
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate(() => document.activeElement?.className), "skip");
+  for (const language of ["en", "ko"]) {
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("data-language")), language);
+  }
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate(() => document.activeElement?.id), "question");
   await page.keyboard.press("Enter");
@@ -116,20 +120,74 @@ for (const width of [360, 768, 1280]) {
     await untilReady(page);
     await ask(page, "W".repeat(400));
     await page.click("#repeat-button");
-    await page.locator("#repeat-result:visible").waitFor();
+    await page.locator("#timing[data-measured=true]").waitFor();
     const [content, shown] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
     assert.ok(content <= shown, `${content} wide in ${shown}`);
     await close();
   });
 }
 
-test("nothing_moves_between_loading_and_the_answer", async () => {
+test("nothing_moves_between_loading_the_answer_and_its_measurement", async () => {
   const { page, close } = await harness.open({ fake: true });
-  const top = () => page.evaluate(() => document.querySelector(".lanes")?.getBoundingClientRect().top);
-  const loading = await top();
+  const tops = () => page.evaluate(() => [".lanes", ".timing", ".about"].map((name) => document.querySelector(name)?.getBoundingClientRect().top));
+  const loading = await tops();
   await untilReady(page);
-  const ready = await top();
+  const ready = await tops();
   await ask(page);
-  assert.deepEqual([ready, await top()], [loading, loading]);
+  const answered = await tops();
+  await page.click("#repeat-button");
+  await page.locator("#timing[data-measured=true]").waitFor();
+  assert.deepEqual([ready, answered, await tops()], [loading, loading, loading]);
+  await close();
+});
+
+for (const language of ["en", "ko"]) {
+  test(`question_lanes_headline_and_times_fit_a_laptop's_screen_in_${language}`, async () => {
+    const { page, close } = await harness.open({ fake: true, query: `?lang=${language}`, viewport: { width: 1366, height: 768 } });
+    await untilReady(page);
+    await page.click("#repeat-button");
+    await page.locator("#timing[data-measured=true]").waitFor();
+    const bottom = await page.evaluate(() => document.querySelector(".timing")?.getBoundingClientRect().bottom);
+    assert.ok(bottom !== undefined && bottom <= 768, `${bottom} of 768 pixels`);
+    await close();
+  });
+}
+
+test("bars_are_to_one_scale_and_hold_the_phases_that_the_engine_timed", async () => {
+  const { page, close } = await harness.open({ fake: true });
+  await untilReady(page);
+  await ask(page);
+  const { widths, texts } = await page.evaluate(() => {
+    const rows = [...document.querySelectorAll("#timing tbody tr")];
+    const percent = (/** @type {Element} */ bar) => Number.parseFloat(/** @type {HTMLElement} */ (bar).style.inlineSize);
+    return {
+      widths: rows.map((row) => [...row.querySelectorAll(".track i")].map(percent)),
+      texts: rows.map((row) => row.querySelector("[data-cell=phases]")?.textContent ?? ""),
+    };
+  });
+  const sums = widths.map((row) => row.reduce((sum, width) => sum + width, 0));
+  assert.ok(Math.abs(Math.max(...sums) - 100) < 0.1, `${sums}`);
+  assert.equal(sums.indexOf(Math.max(...sums)), 1, "the written lane took longest");
+  for (const [generator, prefill, decode] of widths) {
+    assert.ok(Math.abs(prefill / generator - 2) < 0.01 && Math.abs(decode / generator - 3) < 0.01, `${widths}`);
+  }
+  for (const text of texts) assert.match(text, /^generator 1\.0 ms, reading 2\.0 ms, writing 3\.0 ms, handing over and waiting [\d.]+ ms$/);
+  await close();
+});
+
+test("a_strict_content_security_policy_holds", async () => {
+  const { page, consoleErrors, close } = await harness.open({
+    fake: true,
+    prepare: (page) =>
+      page.route(/\/(\?.*)?$/, async (route) => {
+        const response = await route.fetch();
+        const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
+        await route.fulfill({ response, headers: { ...response.headers(), "Content-Security-Policy": policy } });
+      }),
+  });
+  await untilReady(page);
+  await page.click("#repeat-button");
+  await page.locator("#timing[data-measured=true]").waitFor();
+  assert.deepEqual(consoleErrors, []);
   await close();
 });

@@ -55,19 +55,21 @@ test("a_new_problem_comes_with_its_answer", async () => {
   await close();
 });
 
-test("repeating_shows_medians_and_spreads_of_every_lane", async () => {
+test("repeating_shows_medians_and_spreads_of_every_lane_and_where_the_time_went", async () => {
   const { page, close } = await harness.open();
   await untilReady(page);
+  await page.selectOption("#repeat-count", "3");
   await page.click("#repeat-button");
-  await page.locator("#repeat-result:visible").waitFor({ timeout: 120_000 });
-  const cells = await page.locator("#repeat-result td").allTextContents();
-  assert.equal(cells.length, 9);
+  await page.locator("#timing[data-measured=true]").waitFor({ timeout: 120_000 });
   const time = String.raw`[\d.]+ m?s`;
-  for (const row of [cells.slice(0, 3), cells.slice(3, 6), cells.slice(6)]) {
-    assert.match(row[0], new RegExp(`^${time}$`));
-    assert.match(row[1], new RegExp(`^${time} – ${time}$`));
+  for (const mode of ["implicit", "explicit", "direct"]) {
+    const cell = async (/** @type {string} */ name) => (await page.textContent(`#timing tr[data-mode=${mode}] [data-cell=${name}]`)) ?? "";
+    assert.match(await cell("median"), new RegExp(`^${time}$`));
+    assert.match(await cell("range"), new RegExp(`^${time} – ${time}$`));
+    assert.match(await cell("phases"), new RegExp(`^generator ${time}, reading ${time}, writing ${time}, handing over and waiting ${time}$`));
   }
-  assert.match((await page.textContent("#headline-note")) ?? "", /^Median of 7 runs each/);
+  assert.match((await page.textContent("#headline-note")) ?? "", /^Median of 3 runs each/);
+  assert.match((await page.textContent("#timing-note")) ?? "", /^3 rounds in turns after an uncounted one, K = \d+ in every lane/);
   await close();
 });
 

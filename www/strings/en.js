@@ -1,29 +1,78 @@
 // @ts-check
-// Every text that the page's modules show, in English. What never changes stands in index.html.
+// Every text of the page, in English. `ko.js` has the same in Korean, key by key.
+
+import { formatsOf } from "./formats.js";
 
 /** @typedef {import("../errors.js").ErrorCode} ErrorCode */
 
-const number = new Intl.NumberFormat("en");
-const oneDigit = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const percent = new Intl.NumberFormat("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const formats = formatsOf("en");
 
-export const strings = {
+export const en = {
+  language: "en",
+  ...formats,
+  /** What stands in index.html, by the names in its `data-text`, `data-label` and `data-content`. */
+  page: {
+    documentTitle: "semcot: reasoning without writing it down",
+    description: "Implicit reasoning, written reasoning and a direct answer side by side, computed in your browser.",
+    skip: "Skip to the question",
+    title: "Reasoning, without writing it down",
+    language: "Language",
+    lede: "A small model thinks a problem through in {count}, and a frozen language model answers from them at once instead of writing its reasoning out. Everything runs here, in your browser.",
+    noscript: "This page computes the answers itself, so it needs JavaScript.",
+    reload: "Load the engine again",
+    askForm: "Ask a question",
+    questionLabel: "A word problem",
+    ask: "Ask",
+    stop: "Stop",
+    examples: "Problems to try",
+    newProblem: "New problem",
+    family: "Kind of problem",
+    apples: "Apples",
+    balloons: "Balloons",
+    posters: "Posters",
+    coin: "A coin",
+    askHint: "Enter asks, Shift+Enter begins a new line.",
+    result: "Result",
+    starting: "Starting…",
+    implicit: "Implicit",
+    explicit: "Written",
+    direct: "Direct",
+    implicitAbout: "A small generator hands over vectors.",
+    explicitAbout: "The target writes its reasoning first.",
+    directAbout: "The same target, with no reasoning.",
+    implicitTokens: "Implicit tokens",
+    tokens: "Tokens written",
+    targetPasses: "Target passes",
+    generatorPasses: "Generator passes",
+    timingTitle: "Where the time went",
+    phaseGenerator: "generator",
+    phasePrefill: "reading (prefill)",
+    phaseDecode: "writing (decode)",
+    phaseRest: "handing over, waiting",
+    repeatCount: "Runs of each",
+    repeat: "Measure again",
+    columnLane: "Lane",
+    columnPhases: "Phases",
+    columnAnswer: "Answer",
+    columnTime: "Time",
+    columnRange: "Fastest to slowest",
+    whyTitle: "Why is it faster?",
+    why: "A language model reads many positions in one pass but writes one token a pass. Written reasoning therefore costs a pass for every token, while the implicit vectors are read together with the question in one. The generator that makes them runs only once.",
+    limitsTitle: "What this does not show",
+    limits: "It does not show that vectors reason better than words: a target fine-tuned to answer directly does about as well on these problems ({card}). These are small models that know only such problems, in English, and how much sooner they answer depends on your device.",
+    modelCard: "model card",
+    accuracyTitle: "Measured accuracy",
+    afterLoading: "Shown once a model is loaded.",
+    accuracyCaption: "Held-out problems answered right, by the shipped files",
+    columnProblems: "Problems",
+    columnCount: "n",
+    factsTitle: "This device, this model",
+    footer: "The method is {paper}. Models, engine and page are this project's own work: Rust, wasm and WebGPU. Nothing you type leaves your device.",
+  },
   lanes: { implicit: "Implicit", explicit: "Written", direct: "Direct" },
   families: /** @type {Record<string, string>} */ ({ arithmetic: "Arithmetic", coin: "Coin flips", coin_flip: "Coin flips (public set)" }),
-
-  number: (/** @type {number} */ value) => number.format(value),
-  percent: (/** @type {number} */ fraction) => percent.format(fraction),
-  /** A time as a person reads it: three digits, the unit that fits. */
-  time: (/** @type {number} */ ms) => {
-    if (ms >= 1000) return `${(ms / 1000).toFixed(2)} s`;
-    return ms >= 100 ? `${ms.toFixed(0)} ms` : `${ms.toFixed(1)} ms`;
-  },
-  bytes: (/** @type {number} */ bytes) => {
-    if (bytes >= 1e9) return `${oneDigit.format(bytes / 1e9)} GB`;
-    if (bytes >= 1e6) return `${oneDigit.format(bytes / 1e6)} MB`;
-    return `${number.format(Math.round(bytes / 1e3))} kB`;
-  },
-  factor: (/** @type {number} */ factor) => `${factor >= 10 ? number.format(Math.round(factor)) : oneDigit.format(factor)}×`,
+  vectors: (/** @type {number | null} */ count) => `${count === null ? "a few" : formats.number(count)} vectors`,
+  factor: (/** @type {number} */ factor) => `${formats.times(factor)}×`,
 
   loading: {
     start: "Starting…",
@@ -67,16 +116,23 @@ export const strings = {
     bothWrong: ", but both are wrong.",
     agree: (/** @type {string} */ answer) => `, and both say ${answer}.`,
     differ: (/** @type {string} */ implicit, /** @type {string} */ explicit) => `: it says ${implicit}, the written reasoning ${explicit}.`,
-    once: (/** @type {string} */ implicit, /** @type {string} */ explicit) => `One run each: ${implicit} against ${explicit}. Measure it properly below.`,
+    once: (/** @type {string} */ implicit, /** @type {string} */ explicit) => `One run each: ${implicit} against ${explicit}. Measure again for a median.`,
     median: (/** @type {string} */ implicit, /** @type {string} */ explicit, /** @type {number} */ repeats) =>
       `Median of ${repeats} runs each: ${implicit} against ${explicit}.`,
   },
 
-  repeat: {
+  timing: {
     progress: (/** @type {number} */ done, /** @type {number} */ total) => `Run ${done} of ${total}…`,
     range: (/** @type {string} */ low, /** @type {string} */ high) => `${low} – ${high}`,
-    caption: (/** @type {number} */ repeats, /** @type {string} */ median, /** @type {string} */ low, /** @type {string} */ high) =>
-      `${repeats} rounds. Implicit ${median} sooner than written, from ${low} to ${high} in single rounds.`,
+    phases: (/** @type {string[]} */ [generator, prefill, decode, rest]) => `generator ${generator}, reading ${prefill}, writing ${decode}, handing over and waiting ${rest}`,
+    noPhases: "not timed by this browser",
+    right: "✓",
+    wrong: "✗",
+    idle: "To one scale, lane by lane; every lane has run once before, uncounted.",
+    once: (/** @type {number} */ tokensPerSubmit) =>
+      `One run each, to one scale. Same target and ${tokensPerSubmit} tokens a submit (K) in every lane; all have run once before, uncounted.`,
+    measured: (/** @type {number} */ repeats, /** @type {string} */ factor, /** @type {string} */ low, /** @type {string} */ high, /** @type {number} */ tokensPerSubmit) =>
+      `${repeats} rounds in turns after an uncounted one, K = ${tokensPerSubmit} in every lane: medians, and ${factor} sooner (${low} to ${high} in single rounds). Colours: the last run.`,
   },
 
   facts: {

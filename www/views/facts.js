@@ -2,7 +2,7 @@
 // What the figures were measured on: the device, the model, and how often the model is right.
 
 import { copyOf, find, setText } from "../dom.js";
-import { strings } from "../strings/en.js";
+import { strings } from "../strings/chosen.js";
 
 const facts = find("#facts", HTMLElement);
 const factsEmpty = find("#facts-empty", HTMLElement);
@@ -11,15 +11,16 @@ const accuracyEmpty = find("#accuracy-empty", HTMLElement);
 const accuracyRows = find("#accuracy-rows", HTMLElement);
 const ledeCount = find("#lede-count", HTMLElement);
 
-/** The engine whose facts stand on the page: they change only with it. @type {unknown} */
-let shown = null;
+/** The engine whose facts stand on the page, and their language: they change only with these. @type {unknown[]} */
+let shown = [];
 
 /** @param {import("../state.js").State} state */
 export function showFacts({ engine }) {
-  if (engine === shown || engine === null) return;
-  shown = engine;
+  if (engine === shown[0] && strings === shown[1]) return;
+  shown = [engine, strings];
+  setText(ledeCount, strings.vectors(engine?.info.implicitTokens ?? null));
+  if (engine === null) return;
   const { info } = engine;
-  setText(ledeCount, strings.number(info.implicitTokens));
   const lines = factLines(info).filter(([, value]) => value !== null);
   facts.replaceChildren(...lines.map(([name, value]) => {
     const line = copyOf("#fact-template", HTMLElement);

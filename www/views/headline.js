@@ -3,7 +3,7 @@
 
 import { find, setText } from "../dom.js";
 import { isRight } from "../state.js";
-import { strings } from "../strings/en.js";
+import { strings } from "../strings/chosen.js";
 
 /** @typedef {import("../state.js").State} State */
 /** @typedef {import("../semcot.js").Answer} Answer */

@@ -4,7 +4,7 @@
 import { copyOf, find, setText } from "../dom.js";
 import { MODES } from "../semcot.js";
 import { isRight, truthOf } from "../state.js";
-import { strings } from "../strings/en.js";
+import { strings } from "../strings/chosen.js";
 
 /** @typedef {import("../state.js").State} State */
 /** @typedef {import("../semcot.js").Mode} Mode */
@@ -24,7 +24,6 @@ const elements = Object.fromEntries(MODES.map((mode) => {
     answer: find(".answer-value", HTMLElement, lane),
     verdict: find(".verdict", HTMLElement, lane),
     time: find(".time-value", HTMLElement, lane),
-    bar: find(".bar i", HTMLElement, lane),
     counts: COUNTS.map((name) => find(`[data-count=${name}]`, HTMLElement, lane)),
   }];
 }));
@@ -33,10 +32,7 @@ const announcer = find("#announcer", HTMLElement);
 
 /** @param {State} state */
 export function showLanes(state) {
-  // Bars are to one scale, so they wait for the last lane.
-  const times = MODES.map((mode) => state.lanes[mode].answer?.ms.total ?? Infinity);
-  const longest = Math.max(...times);
-  for (const mode of MODES) showLane(state, mode, longest);
+  for (const mode of MODES) showLane(state, mode);
   showCells(state.lanes.implicit, state.engine?.info.implicitTokens ?? 0);
   announce(state);
 }
@@ -44,9 +40,8 @@ export function showLanes(state) {
 /**
  * @param {State} state
  * @param {Mode} mode
- * @param {number} longest time of the slowest lane, for bars to one scale
  */
-function showLane(state, mode, longest) {
+function showLane(state, mode) {
   const { status, reasoning, written, vectors, answer } = state.lanes[mode];
   const { lane, stream, placeholder, ...shown } = elements[mode];
   lane.dataset.status = status;
@@ -66,7 +61,6 @@ function showLane(state, mode, longest) {
   setText(shown.verdict, verdict);
   lane.dataset.right = answer ? String(isRight(state, answer.answer)) : "";
   setText(shown.time, answer ? strings.time(answer.ms.total) : "–");
-  shown.bar.style.inlineSize = `${(100 * (answer?.ms.total ?? 0)) / longest}%`;
   COUNTS.forEach((name, index) => setText(shown.counts[index], answer ? strings.number(answer[name]) : "–"));
 }
 

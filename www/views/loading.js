@@ -2,7 +2,7 @@
 // How far the loading is, where the headline will be.
 
 import { find, setText } from "../dom.js";
-import { strings } from "../strings/en.js";
+import { strings } from "../strings/chosen.js";
 
 const panel = find("#loading", HTMLElement);
 const text = find("#loading-text", HTMLElement);

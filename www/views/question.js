@@ -3,7 +3,7 @@
 
 import { copyOf, find, setText } from "../dom.js";
 import { truthOf } from "../state.js";
-import { strings } from "../strings/en.js";
+import { strings } from "../strings/chosen.js";
 
 const form = find("#ask", HTMLFormElement);
 const question = find("#question", HTMLTextAreaElement);
@@ -49,11 +49,14 @@ function showFamilies(families) {
       example.hidden = families.length > 0 && !families.includes(example.dataset.family ?? "");
     }
   }
-  if (family.options.length === families.length) return;
+  const named = [...family.options].map((option) => option.textContent).join();
+  if (named === families.map((name) => strings.families[name] ?? name).join()) return;
+  const { value } = family;
   family.replaceChildren(...families.map((name) => {
     const option = copyOf("#option-template", HTMLOptionElement);
     option.value = name;
     option.textContent = strings.families[name] ?? name;
     return option;
   }));
+  if (families.includes(value)) family.value = value;
 }

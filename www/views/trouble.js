@@ -2,7 +2,7 @@
 // What went wrong, why, and what to do, in place of a broken page.
 
 import { find, setText } from "../dom.js";
-import { strings } from "../strings/en.js";
+import { strings } from "../strings/chosen.js";
 
 const panel = find("#trouble", HTMLElement);
 const title = find("#trouble-title", HTMLElement);

@@ -1,0 +1,196 @@
+// @ts-check
+// 화면의 모든 글, 한국어. Every text of the page in Korean, key by key as in `en.js`.
+
+import { formatsOf } from "./formats.js";
+
+const formats = formatsOf("ko");
+
+/** @type {typeof import("./en.js").en} */
+export const ko = {
+  language: "ko",
+  ...formats,
+  page: {
+    documentTitle: "semcot: 글로 쓰지 않는 추론",
+    description: "암묵적 추론과 글로 쓰는 추론, 바로 답하기를 브라우저에서 직접 계산해 나란히 비교합니다.",
+    skip: "질문으로 건너뛰기",
+    title: "글로 쓰지 않는 추론",
+    language: "언어",
+    lede: "작은 모델이 문제를 {count}로 생각해 넘겨주면, 고정된 언어 모델은 풀이를 글로 쓰는 대신 그 벡터를 읽고 곧바로 답합니다. 모든 계산은 이 브라우저 안에서 이루어집니다.",
+    noscript: "이 페이지는 답을 직접 계산하므로 JavaScript가 필요합니다.",
+    reload: "엔진 다시 불러오기",
+    askForm: "질문하기",
+    questionLabel: "문장제 (영어)",
+    ask: "질문",
+    stop: "중지",
+    examples: "예시 문제",
+    newProblem: "새 문제",
+    family: "문제 종류",
+    apples: "사과",
+    balloons: "풍선",
+    posters: "포스터",
+    coin: "동전",
+    askHint: "Enter로 질문하고, Shift+Enter로 줄을 바꿉니다.",
+    result: "결과",
+    starting: "시작하는 중…",
+    implicit: "암묵적 추론",
+    explicit: "글로 쓰는 추론",
+    direct: "바로 답하기",
+    implicitAbout: "작은 생성기가 벡터를 넘겨줍니다.",
+    explicitAbout: "대상 모델이 풀이를 먼저 씁니다.",
+    directAbout: "같은 모델이 추론 없이 답합니다.",
+    implicitTokens: "암묵적 토큰",
+    tokens: "쓴 토큰",
+    targetPasses: "대상 모델 실행",
+    generatorPasses: "생성기 실행",
+    timingTitle: "시간이 쓰인 곳",
+    phaseGenerator: "생성기",
+    phasePrefill: "읽기 (프리필)",
+    phaseDecode: "쓰기 (디코드)",
+    phaseRest: "전달과 대기",
+    repeatCount: "반복 횟수",
+    repeat: "다시 측정",
+    columnLane: "방식",
+    columnPhases: "단계",
+    columnAnswer: "답",
+    columnTime: "시간",
+    columnRange: "최소에서 최대까지",
+    whyTitle: "왜 더 빠른가요?",
+    why: "언어 모델은 여러 위치를 한 번에 읽지만, 쓸 때는 한 번에 토큰 하나만 씁니다. 그래서 글로 쓰는 추론은 토큰마다 모델을 한 번씩 실행해야 하지만, 암묵적 벡터는 질문과 함께 한 번에 읽힙니다. 벡터를 만드는 생성기는 단 한 번만 실행됩니다.",
+    limitsTitle: "이 비교로 알 수 없는 것",
+    limits: "벡터가 글보다 더 잘 추론한다는 뜻은 아닙니다. 바로 답하도록 미세 조정한 모델도 이 문제들에서는 비슷하게 맞힙니다({card}). 여기 쓰인 것은 이런 영어 문제만 아는 작은 모델이며, 얼마나 빨라지는지는 기기에 따라 다릅니다.",
+    modelCard: "모델 카드",
+    accuracyTitle: "측정한 정확도",
+    afterLoading: "모델을 불러오면 표시됩니다.",
+    accuracyCaption: "학습에 쓰지 않은 문제의 정답률 (배포된 파일 기준)",
+    columnProblems: "문제",
+    columnCount: "문제 수",
+    factsTitle: "이 기기와 모델",
+    footer: "방법은 {paper} 논문을 따릅니다. 모델과 엔진, 페이지는 모두 이 프로젝트에서 Rust, wasm, WebGPU로 직접 만들었습니다. 입력한 내용은 기기 밖으로 나가지 않습니다.",
+  },
+  lanes: { implicit: "암묵적 추론", explicit: "글로 쓰는 추론", direct: "바로 답하기" },
+  families: { arithmetic: "산수", coin: "동전 뒤집기", coin_flip: "동전 뒤집기 (공개 데이터)" },
+  vectors: (count) => (count === null ? "벡터 몇 개" : `벡터 ${formats.number(count)}개`),
+  factor: (factor) => `${formats.times(factor)}배`,
+
+  loading: {
+    start: "시작하는 중…",
+    download: (loaded, total) => `모델을 내려받는 중: ${total} 중 ${loaded}`,
+    verify: "파일을 확인하는 중…",
+    upload: "모델을 그래픽 장치로 옮기는 중…",
+    compile: "커널을 준비하는 중…",
+    ready: "준비되었습니다.",
+  },
+
+  ask: {
+    truth: (answer) => `정답: ${answer}`,
+    noTruth: "",
+  },
+
+  lane: {
+    idle: {
+      implicit: "벡터가 여기에 한꺼번에 나타납니다.",
+      explicit: "풀이가 쓰이는 대로 여기에 나타납니다.",
+      direct: "추론이 없으니 보여 줄 것도 없습니다.",
+    },
+    waiting: "차례를 기다리는 중…",
+    running: { implicit: "생성기가 질문을 읽는 중…", explicit: "쓰는 중…", direct: "답하는 중…" },
+    noAnswer: "답 없음",
+    right: "✓ 정답",
+    wrong: (truth) => `✗ 정답은 ${truth}`,
+    cell: (index, count) => `벡터 ${count}개 중 ${index}번째`,
+    announce: (lane, answer, verdict, time) => [`${lane}: ${answer}`, verdict.replace(/[✓✗] /, ""), time].filter(Boolean).join(", "),
+  },
+
+  headline: {
+    idle: "어느 쪽이 먼저 답할까요?",
+    running: "서로 느려지지 않도록 한 방식씩 차례로 실행합니다…",
+    stopped: "중지했습니다.",
+    sooner: (factor, rest) => `암묵적 추론이 ${factor} 빨리 답했${rest}`,
+    later: (factor, rest) => `글로 쓰는 추론이 ${factor} 빨리 답했${rest}`,
+    bothRight: "고, 둘 다 맞았습니다.",
+    onlyImplicit: "고, 암묵적 추론만 맞았습니다.",
+    onlyExplicit: "지만, 글로 쓰는 추론만 맞았습니다.",
+    bothWrong: "지만, 둘 다 틀렸습니다.",
+    agree: (answer) => `고, 둘 다 ${answer}(이)라고 답했습니다.`,
+    differ: (implicit, explicit) => `습니다. 암묵적 추론의 답은 ${implicit}, 글로 쓰는 추론의 답은 ${explicit}입니다.`,
+    once: (implicit, explicit) => `한 번씩 실행: ${implicit} 대 ${explicit}. 다시 측정하면 중앙값을 볼 수 있습니다.`,
+    median: (implicit, explicit, repeats) => `${repeats}번씩 실행한 중앙값: ${implicit} 대 ${explicit}.`,
+  },
+
+  timing: {
+    progress: (done, total) => `${total}번 중 ${done}번째…`,
+    range: (low, high) => `${low} – ${high}`,
+    phases: ([generator, prefill, decode, rest]) => `생성기 ${generator}, 읽기 ${prefill}, 쓰기 ${decode}, 전달과 대기 ${rest}`,
+    noPhases: "이 브라우저는 단계별 시간을 재지 못합니다",
+    right: "✓",
+    wrong: "✗",
+    idle: "모든 막대는 같은 눈금입니다. 각 방식은 미리 한 번씩 실행했고, 그 시간은 세지 않습니다.",
+    once: (tokensPerSubmit) =>
+      `한 번씩 실행, 같은 눈금. 모든 방식이 같은 대상 모델과 제출당 ${tokensPerSubmit}토큰(K)을 쓰며, 미리 한 번씩 실행한 시간은 세지 않습니다.`,
+    measured: (repeats, factor, low, high, tokensPerSubmit) =>
+      `준비 실행 뒤 번갈아 ${repeats}회, 모든 방식에서 K = ${tokensPerSubmit}. 중앙값 기준 ${factor} 빠름(회차별 ${low}에서 ${high}). 막대 색은 마지막 실행입니다.`,
+  },
+
+  facts: {
+    adapter: "그래픽 장치",
+    software: "소프트웨어 방식: GPU를 쓰지 않음",
+    unnamed: "브라우저가 이름을 알려 주지 않음",
+    kernels: "커널",
+    kernelsRejected: (used, rejected) => `${used}; ${rejected}은(는) 이 기기에서 틀린 값을 계산하여 쓰지 않음`,
+    model: "모델",
+    target: "대상 모델",
+    generator: "생성기",
+    size: (parameters, bytes) => `매개변수 ${parameters}개, ${bytes}`,
+    implicitTokens: "암묵적 토큰 수 k",
+    tokensPerSubmit: "제출당 토큰 수 K",
+    tokensPerSubmitValue: (tokens) => `${tokens}, 모든 방식에서 같음`,
+    readBack: "장치를 한 번 기다리는 시간",
+    license: "모델 라이선스",
+    storage: "다음 방문을 위한 파일",
+    notKept: (reason) => `저장되지 않음: ${reason}`,
+    missing: "–",
+  },
+
+  trouble: {
+    codes: {
+      "no-webgpu": {
+        title: "이 브라우저에서는 실행할 수 없습니다: WebGPU 없음",
+        advice: "최신 Chrome, Edge, Safari, Firefox를 사용하세요. 이미 최신이라면 설정에서 WebGPU와 하드웨어 가속을 확인하세요. Linux의 Chrome에서는 chrome://flags/#enable-unsafe-webgpu 가 필요할 수 있습니다.",
+      },
+      "limit-too-low": {
+        title: "이 모델을 실행하기에는 그래픽 장치가 부족합니다",
+        advice: "더 작은 모델이나 다른 기기를 사용하세요.",
+      },
+      "out-of-memory": {
+        title: "그래픽 장치의 메모리가 부족합니다",
+        advice: "메모리를 쓰는 다른 탭을 닫고 다시 불러오세요.",
+      },
+      "device-lost": {
+        title: "그래픽 장치와의 연결이 끊겼습니다",
+        advice: "드라이버가 다시 시작되거나 노트북이 그래픽 카드를 바꿀 때 생깁니다. 질문은 그대로 남아 있으니 엔진을 다시 불러와 한 번 더 질문하세요.",
+      },
+      integrity: {
+        title: "모델 파일이 손상되었습니다",
+        advice: "다시 불러오세요. 계속되면 서버의 파일이 모델 폴더에 적힌 파일과 다른 것입니다.",
+      },
+      network: {
+        title: "파일을 가져오지 못했습니다",
+        advice: "연결 상태와 파일이 있는지 확인한 뒤 다시 불러오세요.",
+      },
+      "unsupported-model": {
+        title: "이 모델은 여기서 실행할 수 없습니다",
+        advice: "이 엔진용으로 만든 모델 폴더를 사용하세요.",
+      },
+      "bad-input": {
+        title: "이 질문은 처리할 수 없습니다",
+        advice: "질문을 고쳐서 다시 시도하세요.",
+      },
+      aborted: { title: "중지했습니다", advice: "계속하려면 엔진을 다시 불러오세요." },
+      internal: {
+        title: "엔진에 오류가 생겼습니다",
+        advice: "이 페이지의 결함입니다. 엔진을 다시 불러오고, 반복되면 아래 메시지를 알려 주세요.",
+      },
+    },
+    empty: "질문이 비어 있습니다.",
+  },
+};
