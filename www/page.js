@@ -1,11 +1,13 @@
 // @ts-check
 // The page: what a visitor does changes the state, and the views show the state.
 
+import { listenToBatch } from "./batch/controls.js";
 import { find } from "./dom.js";
 import { SemCoTError } from "./errors.js";
 import { MODES, SemCoT } from "./semcot.js";
 import { emptyLanes, initialState } from "./state.js";
 import { chooseLanguage, firstLanguage, rememberLanguage, strings } from "./strings/chosen.js";
+import { showBatch } from "./views/batch.js";
 import { showFacts } from "./views/facts.js";
 import { showHeadline } from "./views/headline.js";
 import { showLanes } from "./views/lanes.js";
@@ -27,7 +29,7 @@ const family = find("#family", HTMLSelectElement);
 const state = initialState();
 /** Stops what runs now. */
 let current = new AbortController();
-const views = [showLanguage, showTrouble, showLoading, showQuestion, showHeadline, showLanes, showTiming, showFacts];
+const views = [showLanguage, showTrouble, showLoading, showQuestion, showHeadline, showLanes, showTiming, showFacts, showBatch];
 
 /** @param {Partial<import("./state.js").State>} [change] */
 function update(change = {}) {
@@ -35,14 +37,18 @@ function update(change = {}) {
   for (const show of views) show(state);
 }
 
+/** Where the model lies that the page (or `?model=`) names. */
+function modelAddress() {
+  return new URLSearchParams(location.search).get("model") ?? main.dataset.model ?? "";
+}
+
 /** Loads the model that the page (or `?model=`) names. */
 async function load() {
   const old = state.engine;
   update({ engine: null, trouble: null, progress: null, busy: null });
   await old?.dispose();
-  const model = new URLSearchParams(location.search).get("model") ?? main.dataset.model ?? "";
   try {
-    const engine = await SemCoT.load(model, { onProgress: (progress) => update({ progress }) });
+    const engine = await SemCoT.load(modelAddress(), { onProgress: (progress) => update({ progress }) });
     update({ engine, progress: null });
   } catch (error) {
     update({ trouble: SemCoTError.from(error), progress: null });
@@ -51,7 +57,7 @@ async function load() {
 
 /**
  * Does something that takes the engine, until it ends or is stopped, and shows what went wrong.
- * @param {"ask" | "repeat"} busy
+ * @param {"ask" | "repeat" | "batch"} busy
  * @param {(engine: SemCoT, signal: AbortSignal) => Promise<void>} work
  */
 async function withEngine(busy, work) {
@@ -165,6 +171,7 @@ find("#examples", HTMLElement).addEventListener("click", (event) => {
   if (text && answer) setQuestion(text, answer);
 });
 
+listenToBatch({ state, update, withEngine, stop: () => current.abort(), model: modelAddress });
 chooseLanguage(firstLanguage());
 const { question: firstText = "", answer: firstAnswer = "" } = find("#examples button", HTMLButtonElement).dataset;
 setQuestion(firstText, firstAnswer);

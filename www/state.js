@@ -15,17 +15,32 @@ import { MODES } from "./semcot.js";
  */
 
 /**
+ * A batch that runs, or ran.
+ * @typedef {object} Batch
+ * @property {import("./batch/report.js").Setup} setup
+ * @property {import("./batch/questions.js").Question[]} questions
+ * @property {import("./batch/batch.js").Row[]} rows
+ * @property {number} total runs
+ * @property {number} startedAt by the page's clock, in milliseconds
+ * @property {number | null} pausedAt
+ * @property {number} pausedMs spent in pauses that are over
+ * @property {string} copied what became of its link
+ */
+
+/**
  * @typedef {object} State
  * @property {import("./semcot.js").SemCoT | null} engine
  * @property {import("./semcot.js").Progress | null} progress of loading; null once loaded
  * @property {import("./errors.js").SemCoTError | null} trouble
  * @property {{ text: string, truth: string } | null} known the last problem whose answer is known
  * @property {string | null} asked the question that the lanes are about
- * @property {"ask" | "repeat" | null} busy
+ * @property {"ask" | "repeat" | "batch" | null} busy
  * @property {boolean} stopped whether the last run was stopped by the visitor
  * @property {Record<Mode, Lane>} lanes
  * @property {{ done: number, total: number } | null} repeatProgress
  * @property {import("./semcot.js").Comparison | null} comparison
+ * @property {Batch | null} batch
+ * @property {string} batchProblem why the batch form was refused
  */
 
 /** @returns {Lane} */
@@ -51,6 +66,8 @@ export function initialState() {
     lanes: emptyLanes(),
     repeatProgress: null,
     comparison: null,
+    batch: null,
+    batchProblem: "",
   };
 }
 

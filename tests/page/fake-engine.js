@@ -26,9 +26,13 @@ export function memoryBytes() {
   return 1 << 20;
 }
 
-export function problems(family, split, seed) {
+export function problems(family, split, seed, count) {
+  return Array.from({ length: count }, (_, index) => problem(family, split, seed + index));
+}
+
+function problem(family, split, seed) {
   const [a, b] = [seed % 10, (seed >> 4) % 10];
-  return [{ query: `Ann has ${a} pears and finds ${b} more. How many pears does Ann have? (${split})`, reasoning: "", condensed_reasoning: "", answer: String(a + b), family, steps: 1 }];
+  return { query: `Ann has ${a} pears and finds ${b} more. How many pears does Ann have? (${split})`, reasoning: "", condensed_reasoning: "", answer: String(a + b), family, steps: 1 };
 }
 
 export class Engine {

@@ -43,6 +43,13 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
           await page.click("#repeat-button");
           await page.locator("#timing[data-measured=true]").waitFor();
         },
+        batch: async () => {
+          await page.fill("#batch-count", "3");
+          await page.click("[data-text=batchOwnTitle]");
+          await page.click("#batch-start");
+          await page.locator("#batch-result:visible").waitFor();
+          await page.locator("#batch-start:enabled").waitFor();
+        },
         trouble: async () => {
           await page.fill("#question", "LOSE the device");
           await page.click("#ask-button");

@@ -87,6 +87,10 @@ test("nothing_on_the_korean_page_is_left_in_english", async () => {
   await untilReady(page);
   await page.click("#repeat-button");
   await page.locator("#timing[data-measured=true]").waitFor();
+  await page.fill("#batch-count", "2");
+  await page.click("#batch-start");
+  await page.locator("#batch-result:visible").waitFor();
+  await page.locator("#batch-start:enabled").waitFor();
   const words = await page.evaluate(() => {
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     const found = [];

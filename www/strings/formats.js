@@ -14,6 +14,11 @@ export function formatsOf(locale) {
       if (ms >= 1000) return `${(ms / 1000).toFixed(2)} s`;
       return ms >= 100 ? `${ms.toFixed(0)} ms` : `${ms.toFixed(1)} ms`;
     },
+    /** How long something still takes, roughly. */
+    duration: (/** @type {number} */ ms) => {
+      const seconds = Math.ceil(ms / 1000);
+      return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")} min`;
+    },
     bytes: (/** @type {number} */ bytes) => {
       if (bytes >= 1e9) return `${oneDigit.format(bytes / 1e9)} GB`;
       if (bytes >= 1e6) return `${oneDigit.format(bytes / 1e6)} MB`;
