@@ -11,7 +11,7 @@ import { familiesOf } from "./question.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 /** The chart's size in its own units, and the room around the plot for its labels. */
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [640, 260, 52, 16, 14, 40];
+const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [640, 250, 52, 16, 14, 30];
 
 const start = find("#batch-start", HTMLButtonElement);
 const pause = find("#batch-pause", HTMLButtonElement);
@@ -22,6 +22,7 @@ const status = find("#batch-status", HTMLElement);
 const problem = find("#batch-problem", HTMLElement);
 const result = find("#batch-result", HTMLElement);
 const chart = find("#batch-chart", SVGSVGElement);
+const axes = find("#batch-axes", HTMLElement);
 const rows = find("#batch-rows", HTMLTableSectionElement);
 const note = find("#batch-note", HTMLElement);
 const link = find("#batch-link-note", HTMLElement);
@@ -114,9 +115,9 @@ function draw(summaries) {
     parts.push(shape("text", { class: "tick", x: LEFT - 6, y: y(share) + 4, "text-anchor": "end" }, `${share * 100}`));
   }
   for (const part of [0, 0.25, 0.5, 0.75, 1]) {
-    parts.push(shape("text", { class: "tick", x: x(part * longest), y: HEIGHT - BOTTOM + 16, "text-anchor": part === 1 ? "end" : "middle" }, strings.time(part * longest)));
+    parts.push(shape("text", { class: "tick", x: x(part * longest), y: HEIGHT - 6, "text-anchor": part === 0 ? "start" : part === 1 ? "end" : "middle" }, strings.time(part * longest)));
   }
-  parts.push(shape("text", { class: "tick", x: (LEFT + WIDTH) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, strings.batch.axes));
+  setText(axes, strings.batch.axes);
   for (const { mode, accuracy, ms } of summaries) {
     const [middle, share] = [x(ms.median), y(accuracy.share)];
     const group = shape("g", { "data-mode": mode });
@@ -124,7 +125,7 @@ function draw(summaries) {
       shape("line", { x1: middle, x2: middle, y1: y(accuracy.low), y2: y(accuracy.high) }),
       shape("line", { x1: x(ms.low), x2: x(ms.high), y1: share, y2: share }),
       shape("circle", { cx: middle, cy: share, r: 5 }),
-      shape("text", { x: middle + 9, y: share + (share < TOP + 20 ? 18 : -8) }, strings.lanes[mode]),
+      shape("text", middle > WIDTH * 0.65 ? { x: middle - 9, y: share + (share < TOP + 20 ? 24 : -8), "text-anchor": "end" } : { x: middle + 9, y: share + (share < TOP + 20 ? 18 : -8) }, strings.lanes[mode]),
     );
     parts.push(group);
   }
