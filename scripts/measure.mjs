@@ -6,6 +6,9 @@
 //   --seed 1                 of the problems
 //   --read-back await|wake   how read-backs are waited for; by the device unless told
 //   --tokens-per-submit K    by the device unless told
+//
+// `npm run measure -- --browser chromium|firefox --matvec BYTES`: how fast a matrix of so many bytes of
+// each weight type is read there, beside a plain copy; what `semcot bench --matvec=BYTES` does natively.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +17,7 @@ import { buildPage } from "./build.mjs";
 import { ROOT, Trouble, readOptions, runMain } from "./commands.mjs";
 import { startServer } from "./serve.mjs";
 
-const OPTIONS = ["browser", "count", "model", "family", "seed", "read-back", "tokens-per-submit"];
+const OPTIONS = ["browser", "count", "model", "family", "seed", "read-back", "tokens-per-submit", "matvec"];
 
 await runMain(async () => {
   const given = readOptions(OPTIONS);
@@ -27,6 +30,7 @@ await runMain(async () => {
     seed: Number(given.seed ?? 1),
     readBack: given["read-back"] && String(given["read-back"]),
     tokensPerSubmit: given["tokens-per-submit"] && Number(given["tokens-per-submit"]),
+    matvecBytes: given.matvec && Number(given.matvec),
   };
   await buildPage();
   const server = await startServer({ port: 0 });
@@ -35,20 +39,20 @@ await runMain(async () => {
     const page = await browser.newPage();
     await page.goto(server.url);
     const version = await browser.version();
-    const lanes = await askByThePage(page);
-    const session = await page.evaluate(inTheBrowser, settings);
+    const { subject, figures } = settings.matvecBytes
+      ? { subject: "matvec", figures: await page.evaluate(measureMatrices, settings) }
+      : { subject: settings.family, figures: await measureQuestions(page, settings) };
     const report = {
       made_by: `npm run measure -- ${process.argv.slice(2).join(" ")}`.trim(),
       browser: `${name} ${version}`,
       settings,
-      page_lanes: lanes,
-      ...summary(session),
+      ...figures,
     };
     const suffix = settings.readBack ? `-${settings.readBack}` : "";
-    const path = join(ROOT, "reports", `${name}-${settings.family}${suffix}.json`);
+    const path = join(ROOT, "reports", `${name}-${subject}${suffix}.json`);
     mkdirSync(join(ROOT, "reports"), { recursive: true });
     writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`);
-    const { answers: _, page_lanes: __, ...shown } = report;
+    const { answers: _, page_lanes: __, ...shown } = /** @type {any} */ (report);
     console.log(JSON.stringify(shown, null, 2));
     console.log(`\nwritten to ${path}`);
   } finally {
@@ -56,6 +60,29 @@ await runMain(async () => {
     await server.close();
   }
 });
+
+/**
+ * @param {any} page of playwright or puppeteer
+ * @param {any} settings
+ */
+async function measureQuestions(page, settings) {
+  const lanes = await askByThePage(page);
+  return { page_lanes: lanes, ...summary(await page.evaluate(inTheBrowser, settings)) };
+}
+
+/**
+ * Runs in the browser.
+ * @param {any} settings
+ */
+async function measureMatrices({ model, matvecBytes }) {
+  const path = "/www/semcot.js";
+  const { SemCoT } = await import(path);
+  const engine = await SemCoT.load(model);
+  const { matvec } = await engine.bench({ matvecBytes });
+  const { info } = engine;
+  await engine.dispose();
+  return { info, matvec };
+}
 
 /**
  * Asks the question that stands on the page as a visitor does, and reads the lanes.

@@ -71,10 +71,19 @@ const STEPS = [
   { name: "references", title: "Reference values in Chromium, a file of each kind", run: (count) => references("chromium_gives_the", count) },
   { name: "references-chromium", title: "All reference values in Chromium", onlyNamed: true, run: (count) => references("chromium_gives_all", count) },
   { name: "references-firefox", title: "All reference values in Firefox", onlyNamed: true, run: (count) => references("firefox_gives_all", count) },
+  {
+    name: "large",
+    title: "Models of gigabytes",
+    onlyNamed: true,
+    run: async (count) => {
+      await run("cargo", ["build", "--release"]);
+      await nodeTests("tests/large", count);
+    },
+  },
 ];
 
 /** What has to have run before a step means anything. */
-const NEEDS_BUILD = ["size", "types", "page", "references", "references-chromium", "references-firefox"];
+const NEEDS_BUILD = ["size", "types", "page", "references", "references-chromium", "references-firefox", "large"];
 
 /**
  * @param {string | true | undefined} only names of steps, comma between
