@@ -394,6 +394,16 @@ mod tests {
         assert_eq!(Manifest::parse(manifest.to_json().as_bytes()), Ok(manifest));
     }
 
+    /// Found by fuzzing: read in a hurry, this number is one unit in its last place off.
+    #[test]
+    fn a_number_of_eighteen_digits_is_read_to_its_nearest_double() {
+        let mut manifest = manifest();
+        manifest.training = serde_json::from_str("{\"score\": 1.98729646666666667}").unwrap();
+        let read = Manifest::parse(manifest.to_json().as_bytes()).unwrap();
+        assert_eq!(read.training["score"], 1.987_296_466_666_666_6_f64);
+        assert_eq!(read, manifest);
+    }
+
     #[test]
     fn a_path_that_leaves_the_folder_is_refused() {
         for path in [

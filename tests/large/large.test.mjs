@@ -125,8 +125,8 @@ test("a_model_of_7_billion_parameters_is_converted_in_little_memory_and_passes_t
 
   const inspected = JSON.parse((await run("inspect", join("seven-q4", files[0]), "--json")).stdout);
   t.diagnostic(`limits: ${JSON.stringify(inspected.gpu_limits)}`);
-  assert.ok(inspected.gpu_limits.max_buffer_size <= 2 ** 28, "more than any WebGPU device allows");
-  assert.ok(inspected.gpu_limits.max_storage_buffer_binding_size <= 2 ** 27, "more than any WebGPU device allows");
+  assert.ok(inspected.gpu_limits.maxBufferSize <= 2 ** 28, "more than any WebGPU device allows");
+  assert.ok(inspected.gpu_limits.maxStorageBufferBindingSize <= 2 ** 27, "more than any WebGPU device allows");
 
   // Whether it runs is told, not asked for: that is a matter of memory.
   const server = await serveFolder(join(work, "seven-q4"), { bytesPerSecond: 1000 * MB, dropAtByte: Infinity });
