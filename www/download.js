@@ -10,10 +10,17 @@ import { damaged } from "./sources.js";
 
 /** A file's own requests under way at once; there are no more of all files together. */
 export const LANES = 4;
+/** Why files are not kept where there is too little room. */
+const NO_ROOM = "the browser gives no more room; SemCoT.cache.delete removes older models";
 
 /**
  * A file on a server as a manifest promises it, or only its URL.
  * @typedef {{ url: string, name: string, bytes?: number, sha256?: string }} RemoteModelFile
+ */
+
+/**
+ * What a file is loaded for: the model's address, and how many files it has.
+ * @typedef {{ model: string, files: number }} Purpose
  */
 
 /** @typedef {import("./sources.js").Digest} Digest */
@@ -72,18 +79,19 @@ export class RemoteFile {
   /**
    * Finds out what is not promised, and what of the file is kept. Nothing of its body is fetched.
    * @param {RemoteModelFile} file
+   * @param {Purpose} purpose
    * @param {AbortSignal} signal
    * @param {import("./ranges.js").Lanes} lanes
    * @returns {Promise<RemoteFile>}
    */
-  static async open(file, signal, lanes) {
+  static async open(file, purpose, signal, lanes) {
     const remote = { url: file.url, name: file.name, signal, version: null, size: null };
     const promised = file.bytes !== undefined && file.sha256 !== undefined;
     const facts = promised ? { size: file.bytes ?? null, version: null } : await askFacts(remote);
     const opened = new RemoteFile(file, file.bytes ?? facts.size ?? NaN, signal, lanes);
     // Promised bytes are checked by their digest, whatever the server calls them.
     if (file.sha256 === undefined) opened.#remote.version = facts.version;
-    await opened.#openEntry(file.sha256 ?? facts.version);
+    await opened.#openEntry(file.sha256 ?? facts.version, purpose);
     return opened;
   }
 
@@ -133,7 +141,7 @@ export class RemoteFile {
       const blob = this.#memory.get(index);
       const part = blob === undefined
         ? this.#entry?.read(from, to - from)
-        : new Uint8Array(await blob.slice(from - start, to - start).arrayBuffer());
+        : await readHeld(blob.slice(from - start, to - start), this.name);
       bytes.set(/** @type {Uint8Array} */ (part), from - offset);
     }
     return bytes;
@@ -146,15 +154,19 @@ export class RemoteFile {
     this.#memory.clear();
   }
 
-  /** @param {string | null} version */
-  async #openEntry(version) {
+  /**
+   * @param {string | null} version
+   * @param {Purpose} purpose
+   */
+  async #openEntry(version, { model, files }) {
     const unkept = (/** @type {string} */ reason) => (this.storage = { kind: "memory", reason });
     if (Number.isNaN(this.byteLength)) return unkept("the server does not say how large the file is");
     if (version === null) return unkept("the server gives no ETag or Last-Modified, by which a changed file could be told");
     try {
-      this.#entry = await CacheEntry.open(this.#remote.url, this.byteLength, version);
+      const { url, name } = this.#remote;
+      this.#entry = await CacheEntry.open({ model, files, url, name, size: this.byteLength, usedAt: Date.now() }, version);
     } catch (error) {
-      unkept(`no place to keep files (${error instanceof Error ? error.message : error})`);
+      unkept(isFull(error) ? NO_ROOM : `no place to keep files (${error instanceof Error ? error.message : error})`);
     }
   }
 
@@ -390,8 +402,7 @@ export class RemoteFile {
       write(this.#entry);
       return true;
     } catch (error) {
-      const { name, message } = /** @type {DOMException} */ (error);
-      const reason = name === "QuotaExceededError" ? "the browser gives no more room; SemCoT.clearCache() removes older models" : message;
+      const reason = isFull(error) ? NO_ROOM : /** @type {Error} */ (error).message;
       this.storage = { kind: "memory", reason };
       return false;
     }
@@ -417,6 +428,28 @@ export class RemoteFile {
   /** @param {string} found */
   #wrongSize(found) {
     return new SemCoTError("integrity", `${this.name} should have ${this.byteLength} bytes and has ${found}. Fetch the model folder again.`);
+  }
+}
+
+/**
+ * @param {unknown} error
+ * @returns {boolean}
+ */
+function isFull(error) {
+  return /** @type {DOMException} */ (error)?.name === "QuotaExceededError";
+}
+
+/**
+ * A chunk that was not kept. The browser holds such where it pleases, and may have had no room there either.
+ * @param {Blob} blob
+ * @param {string} name
+ */
+async function readHeld(blob, name) {
+  try {
+    return new Uint8Array(await blob.arrayBuffer());
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : error;
+    throw new SemCoTError("quota", `The browser has no room for ${name}, not even while it is loaded (${reason}). Remove models that are not needed (SemCoT.cache.delete), free space on the disk, or use a smaller model.`);
   }
 }
 

@@ -8,19 +8,20 @@
  * - `out-of-memory`: the adapter could not hold the model
  * - `device-lost`: the graphics device went away; load again
  * - `integrity`: a file is not the one that the model folder names
+ * - `quota`: the browser has no room for a file, not even while it is loaded
  * - `network`: a file could not be fetched
  * - `unsupported-model`: a file is of a kind that this engine does not run
  * - `bad-input`: the question or an option cannot be used
  * - `aborted`: the given `AbortSignal` fired, or the engine was disposed of
  * - `internal`: a defect of the engine itself; load again, and please report it
- * @typedef {"no-webgpu" | "limit-too-low" | "out-of-memory" | "device-lost" | "integrity" | "network"
- *   | "unsupported-model" | "bad-input" | "aborted" | "internal"} ErrorCode
+ * @typedef {"no-webgpu" | "limit-too-low" | "out-of-memory" | "device-lost" | "integrity" | "quota"
+ *   | "network" | "unsupported-model" | "bad-input" | "aborted" | "internal"} ErrorCode
  */
 
 /** @type {readonly ErrorCode[]} */
 const CODES = [
-  "no-webgpu", "limit-too-low", "out-of-memory", "device-lost", "integrity", "network", "unsupported-model",
-  "bad-input", "aborted", "internal",
+  "no-webgpu", "limit-too-low", "out-of-memory", "device-lost", "integrity", "quota", "network",
+  "unsupported-model", "bad-input", "aborted", "internal",
 ];
 
 /** The one error class of the package. An abort is named `AbortError`, as the platform does. */

@@ -14,6 +14,7 @@ const MANIFEST = "semcot.json";
 
 /**
  * @typedef {object} Found
+ * @property {string} url the model's address; empty of files that were given
  * @property {string | null} manifest text of semcot.json; null of a single model
  * @property {(RemoteModelFile | LocalModelFile)[]} target files of the target, or of the single model
  * @property {(RemoteModelFile | LocalModelFile)[]} generator none of a single model
@@ -21,7 +22,7 @@ const MANIFEST = "semcot.json";
 
 /**
  * What has to be fetched for a model: a folder's files by its semcot.json, or a GGUF's.
- * @param {string} url absolute
+ * @param {string} url absolute, as `modelUrl` of kept.js makes it
  * @param {Wasm} wasm
  * @param {AbortSignal} signal
  * @returns {Promise<Found>}
@@ -31,14 +32,14 @@ export async function filesAt(url, wasm, signal) {
   if (pathname.endsWith(".gguf")) {
     const own = lastPart(pathname);
     const target = wasm.shardNames(own).map((name) => ({ name: decodeURIComponent(name), url: sibling(url, name) }));
-    return { manifest: null, target, generator: [] };
+    return { url, manifest: null, target, generator: [] };
   }
-  const folder = new URL(url.endsWith("/") ? url : `${url}/`);
+  const folder = new URL(url);
   const manifest = await fetchText(new URL(MANIFEST, folder).href, signal);
   const [target, generator] = listed(manifest, wasm).map((files) =>
     files.map((file) => ({ ...file, name: file.path, url: new URL(file.path, folder).href })),
   );
-  return { manifest, target, generator };
+  return { url, manifest, target, generator };
 }
 
 /**
@@ -53,7 +54,7 @@ export async function filesAmong(given, wasm) {
   const manifests = [...byPath.keys()].filter((path) => lastPart(path) === MANIFEST);
   // Of nested folders the outermost counts.
   const manifestPath = manifests.sort((a, b) => a.length - b.length).at(0);
-  if (manifestPath === undefined) return { manifest: null, target: singleAmong(byPath, wasm), generator: [] };
+  if (manifestPath === undefined) return { url: "", manifest: null, target: singleAmong(byPath, wasm), generator: [] };
   const manifest = await /** @type {Blob} */ (byPath.get(manifestPath)).text();
   const folder = manifestPath.slice(0, -MANIFEST.length);
   const [target, generator] = listed(manifest, wasm).map((files) =>
@@ -63,7 +64,7 @@ export async function filesAmong(given, wasm) {
       return { ...file, name: file.path, blob };
     }),
   );
-  return { manifest, target, generator };
+  return { url: "", manifest, target, generator };
 }
 
 /**

@@ -72,7 +72,8 @@ export class Loading {
     const sources = [];
     const loading = () => new Loading(wasm, found, sources, emit, release, failure);
     try {
-      for (const file of files) sources.push("url" in file ? await RemoteFile.open(file, stop, lanes) : new LocalFile(file, stop));
+      const purpose = { model: found.url, files: files.length };
+      for (const file of files) sources.push("url" in file ? await RemoteFile.open(file, purpose, stop, lanes) : new LocalFile(file, stop));
     } catch (error) {
       loading().close();
       throw error;

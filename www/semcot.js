@@ -8,9 +8,9 @@
 //   const { answer, ms } = await run;
 //   await engine.dispose();
 
-import { clearCache } from "./cache.js";
 import { SemCoTError } from "./errors.js";
 import { openHost } from "./hosts.js";
+import { kept, modelUrl } from "./kept.js";
 
 export { SemCoTError };
 
@@ -300,6 +300,8 @@ export class Run {
 
 /** A loaded model. */
 export class SemCoT {
+  /** The models that earlier loads have kept in this browser. */
+  static cache = kept;
   /** @type {import("./hosts.js").Host} */
   #host;
   /**
@@ -334,21 +336,13 @@ export class SemCoT {
     const host = await openHost(signal);
     try {
       const named = typeof model === "string" || model instanceof URL;
-      const given = named ? new URL(model, document.baseURI).href : await filesIn(model);
+      const given = named ? modelUrl(model) : await filesIn(model);
       const info = await host.call("load", [given, settings], { signal, onEvent: onProgress });
       return new SemCoT(host, info);
     } catch (error) {
       host.close();
       throw error;
     }
-  }
-
-  /**
-   * Removes every model file that was kept from earlier loads. Waits for loads that are under way.
-   * @returns {Promise<void>}
-   */
-  static clearCache() {
-    return clearCache();
   }
 
   /**

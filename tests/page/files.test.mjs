@@ -165,7 +165,7 @@ test("a_full_disk_is_no_reason_to_fail_and_is_said", async () => {
 test("a_cleared_cache_holds_nothing_and_two_loads_at_once_fetch_once", async () => {
   const { page, load, close } = await openPage();
   assert.equal((await load()).error, null);
-  await page.evaluate(`import("/www/semcot.js").then(({ SemCoT }) => SemCoT.clearCache())`);
+  await page.evaluate(`import("/www/semcot.js").then(({ SemCoT }) => SemCoT.cache.clear())`);
   server.requests.length = 0;
   const cached = await page.evaluate(`(async () => {
     const { SemCoT } = await import("/www/semcot.js");

@@ -102,7 +102,7 @@ test("loading_can_be_aborted_in_every_phase", async () => {
   const errors = await inPage(`
     const errors = {};
     for (const phase of ["download", "verify", "upload", "compile"]) {
-      await SemCoT.clearCache();
+      await SemCoT.cache.clear();
       const controller = new AbortController();
       const onProgress = (progress) => progress.phase === phase && controller.abort();
       errors[phase] = await caught(SemCoT.load("models/mini/", { signal: controller.signal, onProgress }));
@@ -114,7 +114,7 @@ test("loading_can_be_aborted_in_every_phase", async () => {
 test("progress_goes_through_its_phases_over_all_files_together", async () => {
   const progress = await inPage(`
     const progress = [];
-    await SemCoT.clearCache();
+    await SemCoT.cache.clear();
     const other = await SemCoT.load("models/mini/", { onProgress: (step) => progress.push(step) });
     await other.dispose();
     return progress;`);

@@ -227,6 +227,10 @@ export const en = {
         title: "A model file is damaged",
         advice: "Load again. If it stays, the file on the server is not the one that the model folder names.",
       },
+      quota: {
+        title: "The browser has no room for the model",
+        advice: "Remove models that you no longer need, free some space on the disk, or choose a smaller model.",
+      },
       network: {
         title: "A file could not be fetched",
         advice: "Check the connection and that the file is there, then load again.",
