@@ -1,18 +1,17 @@
-// Builds the page's wasm into www/pkg: cargo, wasm-bindgen, wasm-opt. Each is skipped when its
-// input is what it was, so that a second `npm start` begins at once.
+// `npm run build`: the page's wasm into www/pkg (cargo, wasm-bindgen, wasm-opt; each is skipped when its
+// input is what it was, so that a second `npm start` begins at once), and the site into dist/.
 
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { brotliCompressSync, constants } from "node:zlib";
 import { ROOT, Trouble, isMain, lockedVersion, run, runMain, targetFolder } from "./commands.mjs";
 import { ensureBindgen, ensureNodePackages, ensureRust } from "./setup.mjs";
 
 const PKG = join(ROOT, "www", "pkg");
 /** Names the input of what lies in www/pkg. */
 const STAMP = join(PKG, "built-from.txt");
-/** What a visitor downloads before any model: brotli bytes of the wasm with its glue. */
-export const SIZE_LIMIT_BYTES = 900_000;
+/** What a visitor may have to download before any model: brotli bytes of page, modules, styles and wasm. */
+const SIZE_LIMIT_BYTES = 800_000;
 
 /** Installs what the build needs and builds. */
 export async function buildPage() {
@@ -39,25 +38,23 @@ export async function buildPage() {
   writeFileSync(STAMP, stamp);
 }
 
-/**
- * Sizes of what the page loads before a model.
- * @returns {{ file: string, bytes: number, brotliBytes: number }[]}
- */
-export function pageSizes() {
-  return ["semcot_bg.wasm", "semcot.js"].map((file) => {
-    const path = join(PKG, file);
-    if (!existsSync(path)) throw new Trouble(`www/pkg/${file} is missing: run npm run build`);
-    const bytes = statSync(path).size;
-    const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes };
-    return { file, bytes, brotliBytes: brotliCompressSync(readFileSync(path), { params }).length };
-  });
+/** Puts the site into dist/, tells what it weighs, and fails when that is more than visitors were promised. */
+export async function buildWeighedSite() {
+  // The build's own packages are there only by now.
+  const { DIST, buildSite, pageSizes } = await import("./site.mjs");
+  const sizes = pageSizes(buildSite());
+  const line = (/** @type {string} */ file, /** @type {number} */ bytes, /** @type {number} */ brotliBytes) =>
+    console.log(`${file.padEnd(28)} ${String(bytes).padStart(8)} bytes ${String(brotliBytes).padStart(7)} brotli`);
+  for (const { file, bytes, brotliBytes } of sizes) line(file, bytes, brotliBytes);
+  const sum = (/** @type {"bytes" | "brotliBytes"} */ name) => sizes.reduce((total, size) => total + size[name], 0);
+  line("the page without models", sum("bytes"), sum("brotliBytes"));
+  console.log(`at most ${SIZE_LIMIT_BYTES} brotli; the site lies in ${DIST}`);
+  if (sum("brotliBytes") > SIZE_LIMIT_BYTES) throw new Trouble("The page has grown past its limit.");
 }
 
 if (isMain(import.meta.url)) {
   await runMain(async () => {
     await buildPage();
-    for (const { file, bytes, brotliBytes } of pageSizes()) {
-      console.log(`${file}: ${(bytes / 1000).toFixed(0)} kB, ${(brotliBytes / 1000).toFixed(0)} kB brotli`);
-    }
+    await buildWeighedSite();
   });
 }

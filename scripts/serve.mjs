@@ -7,7 +7,7 @@ import { extname, join, normalize, sep } from "node:path";
 import { ROOT, Trouble } from "./commands.mjs";
 
 /** What of the project is served; the rest of the folder is nobody's business. */
-const SERVED = ["index.html", "www", "models", "MODEL_CARD.md"];
+const SERVED = ["index.html", "www", "models", "docs", "MODEL_CARD.md"];
 
 /** @type {Record<string, string>} */
 const TYPES = {

@@ -4,6 +4,7 @@
 import { listenToBatch } from "./batch/controls.js";
 import { find } from "./dom.js";
 import { SemCoTError } from "./errors.js";
+import { keepForOffline } from "./offline.js";
 import { MODES, SemCoT } from "./semcot.js";
 import { emptyLanes, initialState } from "./state.js";
 import { chooseLanguage, firstLanguage, rememberLanguage, strings } from "./strings/chosen.js";
@@ -175,4 +176,5 @@ listenToBatch({ state, update, withEngine, stop: () => current.abort(), model: m
 chooseLanguage(firstLanguage());
 const { question: firstText = "", answer: firstAnswer = "" } = find("#examples button", HTMLButtonElement).dataset;
 setQuestion(firstText, firstAnswer);
-load();
+// Afterwards, so that what is kept for the next visit is not fetched beside this one's model.
+load().then(keepForOffline);

@@ -66,6 +66,19 @@ export async function untilReady(page) {
 }
 
 /**
+ * Waits until something is so in the page. Playwright's own `waitForFunction` takes a promise for a yes.
+ * @param {import("playwright-core").Page} page
+ * @param {() => Promise<boolean>} condition
+ */
+export async function untilTrue(page, condition) {
+  const end = Date.now() + 60_000;
+  while (!(await page.evaluate(condition))) {
+    if (Date.now() > end) throw new Error(`still not so: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/**
  * Asks a question and waits until all lanes have answered.
  * @param {import("playwright-core").Page} page
  * @param {string} [question] what stands in the box already unless told
