@@ -56,14 +56,14 @@ export class CacheEntry {
   }
 
   /**
-   * Opens what is kept of a file, or a place for it. Earlier states of the same URL are removed.
+   * Opens what is kept of a model's file, or a place for it. Its earlier states are removed.
    * @param {Label} label
    * @param {string} version tells states of the file apart: a SHA-256, an ETag
    * @returns {Promise<CacheEntry>} rejects where the browser or this thread has no such place
    */
   static async open(label, version) {
     const folder = await openFolder();
-    const prefix = `${(await hexDigest(label.url)).slice(0, 24)}-`;
+    const prefix = `${(await hexDigest(`${label.model} ${label.url}`)).slice(0, 24)}-`;
     const name = prefix + (await hexDigest(JSON.stringify([LAYOUT, CHUNK_BYTES, label.size, version]))).slice(0, 24);
     for await (const other of folder.keys()) {
       if (other.startsWith(prefix) && other !== name) await folder.removeEntry(other).catch(() => {});

@@ -15,7 +15,8 @@ const NO_ROOM = "the browser gives no more room; SemCoT.cache.delete removes old
 
 /**
  * A file on a server as a manifest promises it, or only its URL.
- * @typedef {{ url: string, name: string, bytes?: number, sha256?: string }} RemoteModelFile
+ * `version` is what its server called its state.
+ * @typedef {{ url: string, name: string, bytes?: number, sha256?: string, version?: string | null }} RemoteModelFile
  */
 
 /**
@@ -86,13 +87,21 @@ export class RemoteFile {
    */
   static async open(file, purpose, signal, lanes) {
     const remote = { url: file.url, name: file.name, signal, version: null, size: null };
-    const promised = file.bytes !== undefined && file.sha256 !== undefined;
-    const facts = promised ? { size: file.bytes ?? null, version: null } : await askFacts(remote);
+    const version = file.version ?? null;
+    const known = file.bytes !== undefined && (file.sha256 !== undefined || version !== null);
+    const facts = known ? { size: file.bytes ?? null, version } : await askFacts(remote);
     const opened = new RemoteFile(file, file.bytes ?? facts.size ?? NaN, signal, lanes);
     // Promised bytes are checked by their digest, whatever the server calls them.
     if (file.sha256 === undefined) opened.#remote.version = facts.version;
     await opened.#openEntry(file.sha256 ?? facts.version, purpose);
     return opened;
+  }
+
+  /** @returns {RemoteModelFile} */
+  get known() {
+    const { url, name, version } = this.#remote;
+    const bytes = Number.isNaN(this.byteLength) ? undefined : this.byteLength;
+    return { url, name, bytes, sha256: this.#sha256, version };
   }
 
   get loadedBytes() {

@@ -3,6 +3,7 @@
 // `worker.js` offers it across a worker's boundary and `semcot.js` falls back on it in the page; both
 // have the same methods through it, and neither knows the wasm.
 
+import { describeAdapter, findAdapter, requireWebGpu, wasmRefused } from "./adapter.js";
 import { SemCoTError, throwIfAborted } from "./errors.js";
 import { Loading } from "./loading.js";
 
@@ -19,14 +20,18 @@ import { Loading } from "./loading.js";
 /** @typedef {import("./semcot.js").Generated} Generated */
 /** @typedef {import("./semcot.js").GenerateOptions} GenerateOptions */
 /** @typedef {import("./semcot.js").Info} Info */
-/** @typedef {import("./semcot.js").LoadSettings} LoadSettings */
 /** @typedef {import("./semcot.js").Piece} Piece */
 /** @typedef {import("./semcot.js").Problem} Problem */
 /** @typedef {import("./semcot.js").ProblemOptions} ProblemOptions */
 /** @typedef {import("./semcot.js").Progress} Progress */
 
+/**
+ * What of the options of `SemCoT.load` concerns the engine.
+ * @typedef {import("./semcot.js").LoadSettings & { wasmUrl?: string }} Settings
+ */
+
 /** The methods that cross a worker's boundary. Their last argument is what a [`Call`] brings. */
-export const METHODS = /** @type {const} */ (["hasWebGpu", "load", "ask", "compare", "generate", "forward", "bench", "problems", "wasmMemoryBytes", "dispose"]);
+export const METHODS = /** @type {const} */ (["hasWebGpu", "load", "untilLost", "ask", "compare", "generate", "forward", "bench", "problems", "wasmMemoryBytes", "dispose"]);
 
 /**
  * One call of a method: how to stop it and where its news go.
@@ -39,17 +44,22 @@ export const METHODS = /** @type {const} */ (["hasWebGpu", "load", "ask", "compa
 /** @type {Promise<Wasm> | undefined} */
 let wasmPromise;
 
-/** The wasm module, started once. */
-function startWasm() {
+/**
+ * The wasm module, started once.
+ * @param {string} [url] where it lies; beside its script unless told
+ */
+function startWasm(url) {
   wasmPromise ??= (async () => {
     try {
       const wasm = await import("./pkg/semcot.js");
-      await wasm.default();
+      await wasm.default(url === undefined ? undefined : { module_or_path: url });
       return wasm;
     } catch (error) {
       wasmPromise = undefined;
       const reason = error instanceof Error ? error.message : String(error);
-      throw new SemCoTError("network", `The engine's wasm could not be loaded from www/pkg (${reason}). Has it been built? npm run build`);
+      if (/Content Security Policy|CSP|unsafe-eval/.test(reason)) throw wasmRefused(error);
+      const place = url === undefined ? "" : ` from ${url}`;
+      throw new SemCoTError("network", `The engine's wasm could not be loaded${place} (${reason}). Is it there? In a checkout, npm run build makes it.`);
     }
   })();
   return wasmPromise;
@@ -65,19 +75,20 @@ export class LocalEngine {
 
   /** Whether WebGPU can be used from this thread. */
   async hasWebGpu() {
-    return (await adapter()) !== null;
+    return (await findAdapter()) !== null;
   }
 
   /**
    * Loads a model folder or a single GGUF model: by URL, or from files that were given.
-   * @param {string | readonly Blob[]} model an absolute URL, or files
-   * @param {LoadSettings} settings
+   * @param {string | readonly Blob[] | import("./files.js").Found} model an absolute URL, files, or those of
+   *   an earlier load
+   * @param {Settings} settings
    * @param {Call<Progress>} call
-   * @returns {Promise<Info>}
+   * @returns {Promise<{ info: Info, files: import("./files.js").Found }>}
    */
   async load(model, settings, { signal, emit }) {
     const device = describeAdapter(await requireWebGpu());
-    const wasm = await startWasm();
+    const wasm = await startWasm(settings.wasmUrl);
     throwIfAborted(signal);
     const wakeReadBacks = settings.readBack === undefined ? needsWaking() : settings.readBack === "wake";
     const options = { wakeReadBacks, kv: settings.kv };
@@ -85,7 +96,7 @@ export class LocalEngine {
     try {
       await loading.bring(options);
       throwIfAborted(signal);
-      return await this.#loadFrom(loading, wasm, options, device, signal);
+      return { info: await this.#loadFrom(loading, wasm, options, device, signal), files: loading.files };
     } finally {
       loading.close();
     }
@@ -119,6 +130,14 @@ export class LocalEngine {
     loading.report("ready");
     const readBack = options.wakeReadBacks ? "wake" : "await";
     return { ...camelCase(this.#model.info()), adapter: device, readBack, storage: loading.storage };
+  }
+
+  /**
+   * Resolves with the reason when the device of the loaded model is lost.
+   * @returns {Promise<string>}
+   */
+  async untilLost() {
+    return loaded(this.#model).untilLost();
   }
 
   /**
@@ -242,9 +261,8 @@ export class LocalEngine {
     const stop = AbortSignal.any([signal, this.#disposal.signal]);
     const result = this.#line.then(async () => {
       throwIfAborted(stop);
-      if (!this.#model) throw new SemCoTError("bad-input", "No model is loaded: call SemCoT.load first.");
       try {
-        const value = await work(this.#model, stop);
+        const value = await work(loaded(this.#model), stop);
         throwIfAborted(stop);
         return value;
       } catch (error) {
@@ -255,6 +273,15 @@ export class LocalEngine {
     this.#line = result.then(() => {}, () => {});
     return result;
   }
+}
+
+/**
+ * @param {Pair | SingleModel | null} model
+ * @returns {Pair | SingleModel}
+ */
+function loaded(model) {
+  if (model) return model;
+  throw new SemCoTError("bad-input", "No model is loaded: call SemCoT.load first.");
 }
 
 /**
@@ -275,47 +302,12 @@ function singleOf(model) {
   throw new SemCoTError("bad-input", "A model folder answers by ask: load a single GGUF file for generate and forward.");
 }
 
-/** @returns {Promise<GPUAdapter | null>} */
-async function adapter() {
-  return (await navigator.gpu?.requestAdapter().catch(() => null)) ?? null;
-}
-
 /**
  * Whether read-backs must be woken. Firefox looks for finished work on a 100 ms timer and at every
  * submit; in other browsers waking slows long work down, so nothing short of its name will do.
  */
 function needsWaking() {
   return navigator.userAgent.includes("Firefox/");
-}
-
-/** @returns {Promise<GPUAdapter>} */
-async function requireWebGpu() {
-  if (!navigator.gpu) {
-    const reason = globalThis.isSecureContext ? "This browser has no WebGPU" : "WebGPU is only offered over HTTPS or on localhost";
-    throw new SemCoTError("no-webgpu", `${reason}.`);
-  }
-  const found = await adapter();
-  if (!found) throw new SemCoTError("no-webgpu", "The browser has WebGPU but found no graphics adapter to run it on.");
-  return found;
-}
-
-/**
- * What the browser tells of the graphics device; some tell nothing.
- * @param {GPUAdapter} adapter
- */
-function describeAdapter({ info, limits }) {
-  const name = info.description || [info.vendor, info.architecture].filter(Boolean).join(" ");
-  return {
-    name,
-    vendor: info.vendor,
-    architecture: info.architecture,
-    software: info.isFallbackAdapter === true,
-    limits: {
-      maxBufferSize: limits.maxBufferSize,
-      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
-      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
-    },
-  };
 }
 
 /**

@@ -6,14 +6,15 @@
  * - `no-webgpu`: the browser has no WebGPU, or no adapter behind it
  * - `limit-too-low`: the adapter's limits are too small for the model
  * - `out-of-memory`: the adapter could not hold the model
- * - `device-lost`: the graphics device went away; load again
+ * - `device-lost`: the graphics device, or the worker that held it, went away; ask again, the engine starts
+ *   anew by itself
  * - `integrity`: a file is not the one that the model folder names
  * - `quota`: the browser has no room for a file, not even while it is loaded
  * - `network`: a file could not be fetched
  * - `unsupported-model`: a file is of a kind that this engine does not run
  * - `bad-input`: the question or an option cannot be used
  * - `aborted`: the given `AbortSignal` fired, or the engine was disposed of
- * - `internal`: a defect of the engine itself; load again, and please report it
+ * - `internal`: a defect of the engine itself, which starts anew; please report it
  * @typedef {"no-webgpu" | "limit-too-low" | "out-of-memory" | "device-lost" | "integrity" | "quota"
  *   | "network" | "unsupported-model" | "bad-input" | "aborted" | "internal"} ErrorCode
  */

@@ -26,6 +26,7 @@ export class Loading {
   target;
   /** Those of the generator; none of a single model. */
   generator;
+  #found;
   #wasm;
   #sources;
   #emit;
@@ -47,6 +48,7 @@ export class Loading {
     this.manifest = found.manifest;
     this.target = readable.slice(0, found.target.length);
     this.generator = readable.slice(found.target.length);
+    this.#found = found;
     this.#wasm = wasm;
     this.#sources = sources;
     this.#emit = emit;
@@ -56,13 +58,14 @@ export class Loading {
 
   /**
    * Finds the files and waits until nobody else brings them.
-   * @param {string | readonly Blob[]} model an absolute URL, or files that were given
+   * @param {string | readonly Blob[] | import("./files.js").Found} model an absolute URL, files that were
+   *   given, or the files of an earlier load
    * @param {Wasm} wasm
    * @param {import("./engine.js").Call<Progress>} call
    * @returns {Promise<Loading>}
    */
   static async open(model, wasm, { signal, emit }) {
-    const found = await (typeof model === "string" ? filesAt(model, wasm, signal) : filesAmong(model, wasm));
+    const found = await findFiles(model, wasm, signal);
     const files = [...found.target, ...found.generator];
     const release = await holdFiles(files.flatMap((file) => ("url" in file ? [file.url] : [])), signal);
     const failure = new AbortController();
@@ -118,6 +121,13 @@ export class Loading {
     this.#emit({ phase, loadedBytes: loadedBytes ?? totalBytes, totalBytes, cached, storage: this.storage.kind });
   }
 
+  /** The files with all that is known of them by now, for another load. */
+  get files() {
+    const known = this.#sources.map((source) => source.known);
+    const { url, manifest, target } = this.#found;
+    return { url, manifest, target: known.slice(0, target.length), generator: known.slice(target.length) };
+  }
+
   /** Where the files are kept: the worst of them. */
   get storage() {
     const inMemory = this.#sources.find(({ storage }) => storage.kind === "memory");
@@ -139,6 +149,17 @@ export class Loading {
     for (const source of this.#sources) source.close();
     this.#release();
   }
+}
+
+/**
+ * @param {string | readonly Blob[] | import("./files.js").Found} model
+ * @param {Wasm} wasm
+ * @param {AbortSignal} signal
+ * @returns {Promise<import("./files.js").Found>}
+ */
+async function findFiles(model, wasm, signal) {
+  if (typeof model === "string") return filesAt(model, wasm, signal);
+  return "target" in model ? model : filesAmong(model, wasm);
 }
 
 /**

@@ -41,6 +41,11 @@ export class LocalFile {
     this.#signal = signal;
   }
 
+  /** @returns {LocalModelFile} */
+  get known() {
+    return { blob: this.#blob, name: this.name, ...this.#promised };
+  }
+
   async findKept() {
     const { bytes = this.byteLength } = this.#promised;
     if (bytes !== this.byteLength) {

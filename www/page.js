@@ -18,8 +18,8 @@ import { familiesOf, showQuestion } from "./views/question.js";
 import { showTiming } from "./views/timing.js";
 import { showTrouble } from "./views/trouble.js";
 
-/** Failures after which the engine is of no more use; after the others it goes on. */
-const FATAL = ["device-lost", "out-of-memory", "internal"];
+/** Failures after which the model must be loaded by hand; after the others the engine goes on, or starts anew by itself. */
+const FATAL = ["out-of-memory"];
 
 const main = find("#main", HTMLElement);
 const form = find("#ask", HTMLFormElement);
@@ -114,9 +114,9 @@ async function repeat() {
   if (asked !== state.asked || MODES.some((mode) => state.lanes[mode].answer === null)) await ask();
   if (state.trouble !== null || state.stopped || state.asked !== asked) return;
   await withEngine("repeat", async (engine, signal) => {
-    const onRun = (/** @type {number} */ done, /** @type {number} */ total) => update({ repeatProgress: { done, total } });
-    const comparison = await engine.compare(asked, { repeats: Number(repeats.value), signal, onRun });
-    update({ comparison });
+    const run = engine.compare(asked, { repeats: Number(repeats.value), signal });
+    for await (const { done, total } of run) update({ repeatProgress: { done, total } });
+    update({ comparison: await run });
   });
 }
 

@@ -1,4 +1,5 @@
 // @ts-check
+/// <reference lib="esnext.disposable" preserve="true" />
 // The JavaScript interface: load a pair, ask it, compare its ways of answering. Everything here is
 // typed by JSDoc; the page uses nothing else.
 //
@@ -8,11 +9,13 @@
 //   const { answer, ms } = await run;
 //   await engine.dispose();
 
+import { findSupport } from "./adapter.js";
 import { SemCoTError } from "./errors.js";
-import { openHost } from "./hosts.js";
 import { kept, modelUrl } from "./kept.js";
+import { LastingHost } from "./lasting.js";
+import { Run } from "./run.js";
 
-export { SemCoTError };
+export { Run, SemCoTError };
 
 /**
  * How to answer: with implicit tokens from the generator, by writing the reasoning, or at once.
@@ -39,13 +42,22 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  */
 
 /**
- * @typedef {LoadSettings & LoadHooks} LoadOptions
+ * Where the engine runs, and where its own files lie.
+ * @typedef {object} LoadPlace
+ * @property {boolean} [worker] in a worker, where that is possible, unless told otherwise
+ * @property {string | URL} [workerUrl] the worker's script (`worker.js`); beside this module unless told. One of
+ *   another origin works too
+ * @property {string | URL} [wasmUrl] the wasm (`semcot_bg.wasm`); beside its script unless told
+ */
+
+/**
+ * @typedef {LoadSettings & LoadPlace & LoadHooks} LoadOptions
  */
 
 /**
  * @typedef {object} LoadHooks
  * @property {AbortSignal} [signal]
- * @property {(progress: Progress) => void} [onProgress]
+ * @property {(progress: Progress) => void} [onProgress] also told when the engine loads itself again
  */
 
 /**
@@ -98,7 +110,11 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  * @property {number} [implicitTokens]
  * @property {number} [maxTokens]
  * @property {AbortSignal} [signal]
- * @property {(done: number, total: number) => void} [onRun] after every measured run
+ */
+
+/**
+ * A measured run.
+ * @typedef {{ answer: Answer, done: number, total: number }} ComparedRun `done` of `total` runs with it
  */
 
 /**
@@ -136,6 +152,7 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  * @property {number} [repetitionPenalty] weakens the last 64 tokens
  * @property {number} [seed] a whole number: the same seed gives the same text on one device
  * @property {number} [tokensPerSubmit] K; by the device unless told
+ * @property {AbortSignal} [signal]
  */
 
 /**
@@ -157,6 +174,7 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  * @property {number} [layers] run only so many of the layers, from the input on
  * @property {{ position: number, rows: readonly (readonly number[])[] }} [splice] rows of the model's hidden
  *   size, inserted as input embeddings before a position
+ * @property {AbortSignal} [signal]
  */
 
 /**
@@ -167,6 +185,7 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  * @property {number} [tokensPerSubmit] K; by the device unless told
  * @property {number} [matvecBytes] also measure products with a vector, of a matrix of so many bytes of each
  *   weight type
+ * @property {AbortSignal} [signal]
  */
 
 /**
@@ -207,6 +226,7 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  * @property {"train" | "validation" | "heldout"} [split] `heldout` unless told: never trained on
  * @property {number} seed 0 … 2³²−1: the same seed gives the same problems everywhere
  * @property {number} [count] 1 unless told
+ * @property {AbortSignal} [signal]
  */
 
 /**
@@ -227,97 +247,27 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  *   & { storage: import("./sources.js").Storage }} Info
  */
 
-/**
- * A question being answered: iterate it for the pieces, await it for the answer, or both. Iterating
- * begins with the first piece whenever it is started.
- * @implements {AsyncIterable<Piece>}
- * @implements {PromiseLike<Answer>}
- */
-export class Run {
-  /** @type {Piece[]} */
-  #pieces = [];
-  /** Iterators that wait for the next piece or the end. @type {(() => void)[]} */
-  #waiting = [];
-  #ended = false;
-  /** @type {Promise<Answer>} */
-  #result;
-
-  /** @param {(onPiece: (piece: Piece) => void) => Promise<Answer>} start */
-  constructor(start) {
-    this.#result = start((piece) => {
-      this.#pieces.push(piece);
-      this.#wake();
-    });
-    const end = () => {
-      this.#ended = true;
-      this.#wake();
-    };
-    // Also keeps the rejection of a run that is only iterated from being reported as unhandled.
-    this.#result.then(end, end);
-  }
-
-  async *[Symbol.asyncIterator]() {
-    for (let next = 0; ; next++) {
-      while (next >= this.#pieces.length && !this.#ended) {
-        await new Promise((/** @type {(value: void) => void} */ resolve) => this.#waiting.push(resolve));
-      }
-      if (next >= this.#pieces.length) break;
-      yield this.#pieces[next];
-    }
-    await this.#result;
-  }
-
-  /**
-   * @template [T=Answer], [F=never]
-   * @param {((answer: Answer) => T | PromiseLike<T>) | null} [onFulfilled]
-   * @param {((error: any) => F | PromiseLike<F>) | null} [onRejected]
-   * @returns {Promise<T | F>}
-   */
-  then(onFulfilled, onRejected) {
-    return this.#result.then(onFulfilled, onRejected);
-  }
-
-  /**
-   * @template [F=never]
-   * @param {((error: any) => F | PromiseLike<F>) | null} [onRejected]
-   * @returns {Promise<Answer | F>}
-   */
-  catch(onRejected) {
-    return this.#result.catch(onRejected);
-  }
-
-  /** @param {(() => void) | null} [onFinally] */
-  finally(onFinally) {
-    return this.#result.finally(onFinally);
-  }
-
-  #wake() {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resolve of waiting) resolve();
-  }
-}
-
 /** A loaded model. */
 export class SemCoT {
   /** The models that earlier loads have kept in this browser. */
   static cache = kept;
-  /** @type {import("./hosts.js").Host} */
+  /** @type {LastingHost} */
   #host;
-  /**
-   * What is loaded and what it runs on.
-   * @readonly @type {Info}
-   */
-  info;
 
   /**
    * Use [`SemCoT.load`].
-   * @param {import("./hosts.js").Host} host
-   * @param {Info} info
+   * @param {LastingHost} host
    */
-  constructor(host, info) {
+  constructor(host) {
     this.#host = host;
-    this.info = info;
+  }
+
+  /**
+   * Whether models can be run in this browser, and what is missing.
+   * @returns {Promise<import("./adapter.js").Support>}
+   */
+  static isSupported() {
+    return findSupport();
   }
 
   /**
@@ -332,24 +282,35 @@ export class SemCoT {
    * @param {LoadOptions} [options]
    * @returns {Promise<SemCoT>}
    */
-  static async load(model, { signal, onProgress, ...settings } = {}) {
-    const host = await openHost(signal);
+  static async load(model, { signal, onProgress, worker, workerUrl, wasmUrl, ...settings } = {}) {
     try {
       const named = typeof model === "string" || model instanceof URL;
-      const given = named ? modelUrl(model) : await filesIn(model);
-      const info = await host.call("load", [given, settings], { signal, onEvent: onProgress });
-      return new SemCoT(host, info);
+      const order = {
+        model: named ? modelUrl(model) : await filesIn(model),
+        settings: { ...settings, wasmUrl: absolute(wasmUrl) },
+        place: { worker, workerUrl: absolute(workerUrl) },
+        onProgress,
+      };
+      return new SemCoT(await LastingHost.load(order, signal));
     } catch (error) {
-      host.close();
-      throw error;
+      throw SemCoTError.from(error);
     }
   }
 
   /**
-   * Answers a question. Several runs queue in order.
+   * What is loaded and what it runs on.
+   * @returns {Info}
+   */
+  get info() {
+    return this.#host.info;
+  }
+
+  /**
+   * Answers a question. Several runs queue in order. When the graphics device is lost, the run under way
+   * fails with `device-lost`, and the next one finds the model loaded again.
    * @param {string} question
    * @param {AskOptions} [options]
-   * @returns {Run}
+   * @returns {Run<Piece, Answer>}
    */
   ask(question, { signal, ...options } = {}) {
     return new Run((onEvent) => this.#host.call("ask", [question, options], { signal, onEvent }));
@@ -357,33 +318,36 @@ export class SemCoT {
 
   /**
    * Times the modes on one question: one warm-up run of each that is not counted, then rounds in which
-   * the modes take turns, so that a slow moment of the machine meets all alike.
+   * the modes take turns, so that a slow moment of the machine meets all alike. Iterated, it gives every
+   * measured run.
    * @param {string} question
    * @param {CompareOptions} [options]
-   * @returns {Promise<Comparison>}
+   * @returns {Run<ComparedRun, Comparison>}
    */
-  compare(question, { signal, onRun, repeats = 5, modes = MODES, ...options } = {}) {
+  compare(question, { signal, repeats = 5, modes = MODES, ...options } = {}) {
     let done = 0;
-    const onEvent = () => onRun?.(++done, repeats * modes.length);
-    return this.#host.call("compare", [question, { ...options, repeats, modes }], { signal, onEvent });
+    return new Run((onPiece) => {
+      const onEvent = (/** @type {Answer} */ answer) => onPiece({ answer, done: ++done, total: repeats * modes.length });
+      return this.#host.call("compare", [question, { ...options, repeats, modes }], { signal, onEvent });
+    });
   }
 
   /**
    * Goes on with a text, or with token ids as they are; of a single file's model. Before a text comes the
-   * begin token where the model's metadata asks for one.
+   * begin token where the model's metadata asks for one. Iterated, it gives the parts of the text.
    * @param {string | readonly number[]} prompt
-   * @param {GenerateOptions & { signal?: AbortSignal, onText?: (part: string) => void }} [options]
-   * @returns {Promise<Generated>}
+   * @param {GenerateOptions} [options]
+   * @returns {Run<string, Generated>}
    */
-  generate(prompt, { signal, onText, ...options } = {}) {
-    return this.#host.call("generate", [prompt, options], { signal, onEvent: onText });
+  generate(prompt, { signal, ...options } = {}) {
+    return new Run((onEvent) => this.#host.call("generate", [prompt, options], { signal, onEvent }));
   }
 
   /**
    * The values of one forward pass of a single file's model, row after row: what `semcot logits` prints,
    * and states on the way there. The ids are fed as they are, without a begin token.
    * @param {readonly number[]} ids
-   * @param {ForwardOptions & { signal?: AbortSignal }} [options]
+   * @param {ForwardOptions} [options]
    * @returns {Promise<Float32Array>}
    */
   forward(ids, { signal, ...options } = {}) {
@@ -392,7 +356,7 @@ export class SemCoT {
 
   /**
    * Times prefill and decode of a single file's model, or of a folder's target, and counts what they submit.
-   * @param {BenchOptions & { signal?: AbortSignal }} [options]
+   * @param {BenchOptions} [options]
    * @returns {Promise<Bench>}
    */
   bench({ signal, ...options } = {}) {
@@ -404,8 +368,8 @@ export class SemCoT {
    * @param {ProblemOptions} options
    * @returns {Promise<Problem[]>}
    */
-  problems(options) {
-    return this.#host.call("problems", [options]);
+  problems({ signal, ...options }) {
+    return this.#host.call("problems", [options], { signal });
   }
 
   /** @returns {Promise<number>} the wasm's linear memory in bytes: its high-water mark */
@@ -413,11 +377,26 @@ export class SemCoT {
     return this.#host.call("wasmMemoryBytes", []);
   }
 
-  /** Stops what runs and gives device memory, worker and wasm back. */
+  /**
+   * Stops what runs, with `AbortError`, and gives device memory, worker and wasm back.
+   * @returns {Promise<void>}
+   */
   async dispose() {
-    await this.#host.call("dispose", []).catch(() => {});
     this.#host.close();
   }
+
+  /** For `await using`, in browsers that have it; in others it is no more than a method of another name. */
+  async [Symbol.asyncDispose]() {
+    await this.dispose();
+  }
+}
+
+/**
+ * @param {string | URL | undefined} url relative to the page
+ * @returns {string | undefined}
+ */
+function absolute(url) {
+  return url === undefined ? undefined : new URL(url, document.baseURI).href;
 }
 
 /**

@@ -15,6 +15,8 @@ import { SemCoTError } from "./errors.js";
 /**
  * A file being brought. Until `complete` has ended, only its beginning should be read.
  * @typedef {object} Bringing
+ * @property {import("./download.js").RemoteModelFile | import("./local.js").LocalModelFile} known what is known
+ *   of it by now: with that it can be opened again
  * @property {Storage} storage
  * @property {boolean} cached whether nothing of it had to be fetched
  * @property {"download" | "verify"} phase

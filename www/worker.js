@@ -1,6 +1,7 @@
 // @ts-check
 // The engine in a worker, so that the page stays smooth. Messages in: `{ id, method, args }` and
 // `{ id, abort: true }`; out: `{ id, event }` any number of times, then `{ id, result }` or `{ id, error }`.
+// Besides, once, `{ life }`: the name of a lock that is held as long as the worker lives.
 
 import { LocalEngine, METHODS } from "./engine.js";
 import { SemCoTError } from "./errors.js";
@@ -12,6 +13,13 @@ import { SemCoTError } from "./errors.js";
 const engine = /** @type {Record<string, (...args: unknown[]) => Promise<unknown>>} */ (/** @type {unknown} */ (new LocalEngine()));
 /** @type {Map<number, AbortController>} */
 const calls = new Map();
+
+// A lock for life: whoever waits for it hears when this worker was ended.
+const life = `semcot worker ${crypto.randomUUID?.() ?? Math.random()}`;
+navigator.locks?.request(life, () => {
+  postMessage({ life });
+  return new Promise(() => {});
+});
 
 addEventListener("message", async (/** @type {MessageEvent<Request>} */ { data }) => {
   if ("abort" in data) return calls.get(data.id)?.abort();

@@ -2,9 +2,10 @@
 //! are laid out on it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use super::kernels::{PipelineKey, Reduce};
+use super::loss::Loss;
 use super::{GpuError, Rejected};
 
 /// How an adapter is chosen and used.
@@ -48,7 +49,7 @@ pub struct Gpu {
     features: wgpu::Features,
     pub(super) layout: Layout,
     pub(super) rejected: Vec<Rejected>,
-    lost: Arc<Mutex<Option<String>>>,
+    loss: Loss,
 }
 
 impl Gpu {
@@ -86,11 +87,10 @@ impl Gpu {
                 reason: error.to_string(),
             })?;
 
-        let lost = Arc::new(Mutex::new(None));
-        let note = lost.clone();
+        let loss = Loss::default();
+        let noted = loss.clone();
         device.set_device_lost_callback(move |reason, message| {
-            *note.lock().expect("no one panics holding it") =
-                Some(format!("{reason:?}: {message}"));
+            noted.note(format!("{reason:?}: {message}"));
         });
         Ok(Self {
             layout: Layout {
@@ -105,7 +105,7 @@ impl Gpu {
             info,
             limits,
             features,
-            lost,
+            loss,
         })
     }
 
@@ -131,11 +131,21 @@ impl Gpu {
 
     /// An error if the device was lost since it was opened.
     pub fn check_alive(&self) -> Result<(), GpuError> {
-        match &*self.lost.lock().expect("no one panics holding it") {
-            Some(reason) => Err(GpuError::DeviceLost {
-                reason: reason.clone(),
-            }),
+        match self.loss.reason() {
+            Some(reason) => Err(GpuError::DeviceLost { reason }),
             None => Ok(()),
+        }
+    }
+
+    /// Gives why the device went away, when it does or did; never, where it lives on.
+    pub fn until_lost(&self) -> impl Future<Output = String> + use<> {
+        let receiver = self.loss.listen();
+        async move {
+            match receiver.await {
+                Ok(reason) => reason,
+                // Nobody is left who could say.
+                Err(_) => std::future::pending().await,
+            }
         }
     }
 }

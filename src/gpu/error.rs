@@ -58,7 +58,7 @@ pub enum GpuError {
         size_bytes: u64,
     },
     /// The device went away.
-    #[error("the GPU device was lost: {reason}; load the model again")]
+    #[error("the GPU device was lost: {reason}; try again")]
     DeviceLost {
         /// What the driver said.
         reason: String,

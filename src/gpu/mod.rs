@@ -11,6 +11,7 @@ mod error;
 mod execute;
 mod kernels;
 mod linear;
+mod loss;
 mod memory;
 mod model;
 mod pair;

@@ -36,6 +36,7 @@ impl Gpu {
             reason,
         };
         if let Err(error) = result {
+            self.hear_of_loss().await;
             self.check_alive()?;
             return Err(refused(error.to_string()));
         }
@@ -83,6 +84,31 @@ impl Gpu {
         }
     }
 }
+
+#[cfg(not(target_arch = "wasm32"))]
+impl Gpu {
+    /// Natively the loss is noted before any buffer fails for it.
+    async fn hear_of_loss(&self) {}
+}
+
+#[cfg(target_arch = "wasm32")]
+impl Gpu {
+    /// Lets the browser tell of a lost device, which it may do after a buffer has failed for it:
+    /// Chromium refuses the pending read-backs first.
+    async fn hear_of_loss(&self) {
+        for _ in 0..TASKS_UNTIL_LOSS {
+            if self.check_alive().is_err() {
+                return;
+            }
+            next_task().await;
+        }
+    }
+}
+
+/// Tasks that are let run before a failed read-back counts as a defect: browsers put 4 ms between
+/// them, so that this is a tenth of a second, once.
+#[cfg(target_arch = "wasm32")]
+const TASKS_UNTIL_LOSS: u32 = 25;
 
 /// Lets the browser run its other tasks: resolves in a new task, after a timeout of 0.
 #[cfg(target_arch = "wasm32")]

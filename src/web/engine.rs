@@ -167,6 +167,12 @@ impl Engine {
         Ok(error::plain(&comparison))
     }
 
+    /// Resolves with the reason when the device is lost.
+    #[wasm_bindgen(js_name = untilLost, unchecked_return_type = "Promise<string>")]
+    pub fn until_lost(&mut self) -> js_sys::Promise {
+        until_lost(self.pair.executor().gpu())
+    }
+
     /// Times prefill and decode of the target.
     #[wasm_bindgen(unchecked_return_type = "Record<string, unknown>")]
     pub async fn bench(&mut self, options: JsValue) -> JsResult<JsValue> {
@@ -177,6 +183,12 @@ impl Engine {
 pub(super) async fn open_gpu() -> JsResult<Arc<Gpu>> {
     let gpu = Gpu::new(GpuOptions::default()).await;
     gpu.map(Arc::new).map_err(error::from_gpu)
+}
+
+/// A promise of the reason why a device went away; it borrows nothing, so that runs may go on.
+pub(super) fn until_lost(gpu: &Gpu) -> js_sys::Promise {
+    let lost = gpu.until_lost();
+    wasm_bindgen_futures::future_to_promise(async move { Ok(lost.await.into()) })
 }
 
 /// Hands data to JavaScript; anything but false lets the run go on.

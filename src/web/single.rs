@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
-use super::engine::{Load, ModelInfo, open_gpu, tell};
+use super::engine::{Load, ModelInfo, open_gpu, tell, until_lost};
 use super::error::{self, JsResult};
 use super::forward;
 use super::source::{self, JsByteSource};
@@ -158,6 +158,12 @@ impl SingleModel {
     /// One forward pass: logits, hidden states or the residual stream, row after row.
     pub async fn forward(&self, ids: Vec<u32>, options: JsValue) -> JsResult<Vec<f32>> {
         forward::forward(self.executor.target(), ids, options).await
+    }
+
+    /// Resolves with the reason when the device is lost.
+    #[wasm_bindgen(js_name = untilLost, unchecked_return_type = "Promise<string>")]
+    pub fn until_lost(&self) -> js_sys::Promise {
+        until_lost(self.executor.gpu())
     }
 
     /// Times prefill and decode.

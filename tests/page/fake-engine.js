@@ -47,6 +47,10 @@ export class Engine {
 
   free() {}
 
+  untilLost() {
+    return new Promise(() => {});
+  }
+
   info() {
     return {
       name: "fake", license: "MIT OR Apache-2.0", implicit_tokens: 4, tokens_per_submit: 16, read_back_ms: 2.4,

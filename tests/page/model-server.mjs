@@ -14,9 +14,9 @@ import { splitGguf } from "./split-gguf.mjs";
 const PADDING_BYTES = 13_000_000;
 const PIECE_BYTES = 1 << 18;
 
-/** How the server behaves; tests change it. `busy` requests are put off for `retryAfter` seconds. */
+/** How the server behaves; tests change it. `refused` are bodies of model files, `gone` is all. `busy` requests are put off for `retryAfter` seconds. */
 export const WELL = {
-  ranges: true, sizes: true, drops: 0, dropAfterBytes: 300_000, pauseMs: 0, refused: false, corrupt: false, version: 1,
+  ranges: true, sizes: true, drops: 0, dropAfterBytes: 300_000, pauseMs: 0, refused: false, gone: false, corrupt: false, version: 1,
   busy: 0, retryAfter: 1,
 };
 
@@ -72,6 +72,7 @@ export async function startModelServer() {
   const versions = new Map([1, 2, 3].map((version) => [version, folderFiles(version)]));
 
   const server = createServer(async (request, response) => {
+    if (behavior.gone) return void response.destroy();
     const path = request.url ?? "";
     const cors = { "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag, Content-Range, Retry-After" };
     const files = path.startsWith("/split/") ? split : versions.get(behavior.version);

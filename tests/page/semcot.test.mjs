@@ -128,8 +128,9 @@ test("progress_goes_through_its_phases_over_all_files_together", async () => {
 test("a_comparison_measures_every_mode_equally_often", async () => {
   const { comparison, runs } = await inPage(`
     const runs = [];
-    const comparison = await engine.compare(QUESTION, { repeats: 3, onRun: (done, total) => runs.push([done, total]) });
-    return { comparison, runs };`);
+    const run = engine.compare(QUESTION, { repeats: 3 });
+    for await (const { done, total, answer } of run) runs.push([done, total, answer.mode]);
+    return { comparison: await run, runs };`);
   for (const mode of ["implicit", "explicit", "direct"]) {
     const { ms, answer } = comparison.modes[mode];
     assert.equal(ms.runs.length, 3);
@@ -137,7 +138,9 @@ test("a_comparison_measures_every_mode_equally_often", async () => {
     assert.equal(answer.mode, mode);
   }
   assert.equal(comparison.speedUp, comparison.modes.explicit.ms.median / comparison.modes.implicit.ms.median);
-  assert.deepEqual(runs.at(-1), [9, 9]);
+  const modes = ["implicit", "explicit", "direct"];
+  assert.deepEqual(runs.map(([done, total]) => [done, total]), Array.from({ length: 9 }, (_, index) => [index + 1, 9]));
+  for (const mode of modes) assert.equal(runs.filter(([, , of]) => of === mode).length, 3);
 });
 
 test("options_out_of_range_are_refused_with_the_range", async () => {
@@ -208,8 +211,9 @@ test("a_single_file_goes_on_with_a_text_the_same_for_the_same_seed", async () =>
     const single = await SemCoT.load("models/mini/target.gguf");
     const options = { maxTokens: 12, ignoreEnd: true, temperature: 1, topP: 0.95, tokensPerSubmit: 4 };
     const parts = [];
-    const onText = (part) => parts.push(part);
-    const first = await single.generate("Question: Tom has 5 apples.", { ...options, seed: 1, onText });
+    const run = single.generate("Question: Tom has 5 apples.", { ...options, seed: 1 });
+    for await (const part of run) parts.push(part);
+    const first = await run;
     const again = await single.generate("Question: Tom has 5 apples.", { ...options, seed: 1, tokensPerSubmit: 3 });
     const other = await single.generate("Question: Tom has 5 apples.", { ...options, seed: 2 });
     const error = await caught(single.generate("Question:", { topP: 2 }));

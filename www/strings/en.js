@@ -221,7 +221,7 @@ export const en = {
       },
       "device-lost": {
         title: "The graphics device went away",
-        advice: "That happens when a driver restarts or a laptop changes its graphics card. Your question is still here: load the engine again and ask once more.",
+        advice: "That happens when a driver restarts or a laptop changes its graphics card. Your question is still here: ask once more, and the engine starts anew by itself.",
       },
       integrity: {
         title: "A model file is damaged",
@@ -246,7 +246,7 @@ export const en = {
       aborted: { title: "Stopped", advice: "Load the engine again to go on." },
       internal: {
         title: "The engine failed",
-        advice: "That is a defect of this page. Load the engine again; if it returns, please report the message below.",
+        advice: "That is a defect of this page. Try again: the engine starts anew. If it returns, please report the message below.",
       },
     },
     empty: "The question is empty.",
