@@ -9,6 +9,8 @@
 //
 // `npm run measure -- --browser chromium|firefox --matvec BYTES`: how fast a matrix of so many bytes of
 // each weight type is read there, beside a plain copy; what `semcot bench --matvec=BYTES` does natively.
+//
+// `npm run measure -- --startup [--rounds 5]`: how soon the built page is there, on first and second visits.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,8 +18,9 @@ import { launchChromium, launchFirefox } from "./browsers.mjs";
 import { buildPage } from "./build.mjs";
 import { ROOT, Trouble, readOptions, runMain } from "./commands.mjs";
 import { startServer } from "./serve.mjs";
+import { measureStartup } from "./startup.mjs";
 
-const OPTIONS = ["browser", "count", "model", "family", "seed", "read-back", "tokens-per-submit", "matvec"];
+const OPTIONS = ["browser", "count", "model", "family", "seed", "read-back", "tokens-per-submit", "matvec", "startup", "rounds"];
 
 await runMain(async () => {
   const given = readOptions(OPTIONS);
@@ -31,17 +34,15 @@ await runMain(async () => {
     readBack: given["read-back"] && String(given["read-back"]),
     tokensPerSubmit: given["tokens-per-submit"] && Number(given["tokens-per-submit"]),
     matvecBytes: given.matvec && Number(given.matvec),
+    rounds: given.startup && Number(given.rounds ?? 5),
   };
+  if (given.startup && name !== "chromium") throw new Trouble("--startup is measured in Chromium only");
   await buildPage();
   const server = await startServer({ port: 0 });
   const browser = name === "chromium" ? await launchChromium() : await launchFirefox();
   try {
-    const page = await browser.newPage();
-    await page.goto(server.url);
     const version = await browser.version();
-    const { subject, figures } = settings.matvecBytes
-      ? { subject: "matvec", figures: await page.evaluate(measureMatrices, settings) }
-      : { subject: settings.family, figures: await measureQuestions(page, settings) };
+    const { subject, figures } = await measured(browser, server.url, settings);
     const report = {
       made_by: `npm run measure -- ${process.argv.slice(2).join(" ")}`.trim(),
       browser: `${name} ${version}`,
@@ -52,7 +53,7 @@ await runMain(async () => {
     const path = join(ROOT, "reports", `${name}-${subject}${suffix}.json`);
     mkdirSync(join(ROOT, "reports"), { recursive: true });
     writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`);
-    const { answers: _, page_lanes: __, ...shown } = /** @type {any} */ (report);
+    const { answers: _, page_lanes: __, runs: ___, ...shown } = /** @type {any} */ (report);
     console.log(JSON.stringify(shown, null, 2));
     console.log(`\nwritten to ${path}`);
   } finally {
@@ -60,6 +61,20 @@ await runMain(async () => {
     await server.close();
   }
 });
+
+/**
+ * What was asked for.
+ * @param {any} browser of playwright or puppeteer
+ * @param {string} url
+ * @param {any} settings
+ */
+async function measured(browser, url, settings) {
+  if (settings.rounds) return { subject: "startup", figures: await measureStartup(browser, settings.rounds) };
+  const page = await browser.newPage();
+  await page.goto(url);
+  if (settings.matvecBytes) return { subject: "matvec", figures: await page.evaluate(measureMatrices, settings) };
+  return { subject: settings.family, figures: await measureQuestions(page, settings) };
+}
 
 /**
  * @param {any} page of playwright or puppeteer

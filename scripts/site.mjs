@@ -11,6 +11,8 @@ import { referencesIn } from "./references.mjs";
 
 /** Where the built site lies. */
 export const DIST = join(ROOT, "dist");
+/** First parts of the paths there. */
+export const SERVED = ["index.html", "service-worker.js", "www", "docs", "models", "MODEL_CARD.md"];
 /** The answering page: what it takes is what is weighed. */
 const PAGE = "index.html";
 const SERVICE_WORKER = "service-worker.js";

@@ -43,13 +43,26 @@ function modelAddress() {
   return new URLSearchParams(location.search).get("model") ?? main.dataset.model ?? "";
 }
 
+/** @param {import("./semcot.js").Progress} progress */
+function onProgress(progress) {
+  if (progress.phase !== state.progress?.phase) mark(progress.phase);
+  update({ progress });
+}
+
+/** For the browser's timeline, and `npm run measure -- --startup`. */
+function mark(/** @type {string} */ name) {
+  performance.mark(`semcot ${name}`);
+}
+
 /** Loads the model that the page (or `?model=`) names. */
 async function load() {
+  mark("load");
   const old = state.engine;
   update({ engine: null, trouble: null, progress: null, busy: null });
   await old?.dispose();
   try {
-    const engine = await SemCoT.load(modelAddress(), { onProgress: (progress) => update({ progress }) });
+    const engine = await SemCoT.load(modelAddress(), { onProgress });
+    mark("ready");
     update({ engine, progress: null });
   } catch (error) {
     update({ trouble: SemCoTError.from(error), progress: null });
@@ -104,6 +117,7 @@ async function ask() {
       lane.answer = await run;
       lane.status = "done";
       update();
+      mark("answer");
     }
   });
 }
@@ -176,5 +190,6 @@ listenToBatch({ state, update, withEngine, stop: () => current.abort(), model: m
 chooseLanguage(firstLanguage());
 const { question: firstText = "", answer: firstAnswer = "" } = find("#examples button", HTMLButtonElement).dataset;
 setQuestion(firstText, firstAnswer);
+mark("interactive");
 // Afterwards, so that what is kept for the next visit is not fetched beside this one's model.
 load().then(keepForOffline);
