@@ -5,6 +5,8 @@ import { listenToBatch } from "./batch/controls.js";
 import { find } from "./dom.js";
 import { SemCoTError } from "./errors.js";
 import { keepForOffline } from "./offline.js";
+import { listenToOwn } from "./own/controls.js";
+import { isSingle, writeOn } from "./own/write-on.js";
 import { MODES, SemCoT } from "./semcot.js";
 import { emptyLanes, initialState } from "./state.js";
 import { chooseLanguage, firstLanguage, rememberLanguage, strings } from "./strings/chosen.js";
@@ -14,7 +16,9 @@ import { showHeadline } from "./views/headline.js";
 import { showLanes } from "./views/lanes.js";
 import { showLanguage } from "./views/language.js";
 import { showLoading } from "./views/loading.js";
+import { showOwn } from "./views/own.js";
 import { familiesOf, showQuestion } from "./views/question.js";
+import { showSingle } from "./views/single.js";
 import { showTiming } from "./views/timing.js";
 import { showTrouble } from "./views/trouble.js";
 
@@ -30,7 +34,9 @@ const family = find("#family", HTMLSelectElement);
 const state = initialState();
 /** Stops what runs now. */
 let current = new AbortController();
-const views = [showLanguage, showTrouble, showLoading, showQuestion, showHeadline, showLanes, showTiming, showFacts, showBatch];
+/** Stops the loading under way. */
+let loading = new AbortController();
+const views = [showLanguage, showTrouble, showLoading, showQuestion, showHeadline, showLanes, showTiming, showFacts, showBatch, showSingle, showOwn];
 
 /** @param {Partial<import("./state.js").State>} [change] */
 function update(change = {}) {
@@ -54,19 +60,38 @@ function mark(/** @type {string} */ name) {
   performance.mark(`semcot ${name}`);
 }
 
-/** Loads the model that the page (or `?model=`) names. */
-async function load() {
+/**
+ * Loads a model in place of what is loaded.
+ * @param {string | File[]} [model] the one that the page (or `?model=`) names unless told
+ */
+async function load(model = modelAddress()) {
   mark("load");
+  loading.abort();
+  const { signal } = (loading = new AbortController());
   const old = state.engine;
   update({ engine: null, trouble: null, progress: null, busy: null });
   await old?.dispose();
   try {
-    const engine = await SemCoT.load(modelAddress(), { onProgress });
+    const engine = await SemCoT.load(model, { onProgress, signal });
     mark("ready");
-    update({ engine, progress: null });
+    rememberModel(model);
+    update({ engine, progress: null, lanes: emptyLanes(), asked: null, comparison: null, written: null });
   } catch (error) {
-    update({ trouble: SemCoTError.from(error), progress: null });
+    // Of two loadings the later one is shown.
+    if (loading.signal === signal) update({ trouble: SemCoTError.from(error), progress: null });
   }
+}
+
+/**
+ * Puts the model's address into the page's, so that a reload and a link lead to it again.
+ * @param {string | File[]} model
+ */
+function rememberModel(model) {
+  if (typeof model !== "string" || model === modelAddress()) return;
+  const address = new URL(location.href);
+  if (model === main.dataset.model) address.searchParams.delete("model");
+  else address.searchParams.set("model", model);
+  history.replaceState(null, "", address);
 }
 
 /**
@@ -101,6 +126,7 @@ async function ask() {
   const asked = question.value.trim();
   if (asked === "") return update({ trouble: new SemCoTError("bad-input", strings.trouble.empty) });
   await withEngine("ask", async (engine, signal) => {
+    if (isSingle(state)) return writeOn(engine, asked, signal, update);
     const lanes = emptyLanes();
     for (const mode of MODES) lanes[mode].status = "waiting";
     update({ asked, lanes, comparison: null });
@@ -180,13 +206,14 @@ for (const button of document.querySelectorAll("[data-language]")) {
     update();
   });
 }
-find("#trouble-reload", HTMLButtonElement).addEventListener("click", load);
+find("#trouble-reload", HTMLButtonElement).addEventListener("click", () => load());
 find("#examples", HTMLElement).addEventListener("click", (event) => {
   const { question: text, answer } = event.target instanceof HTMLButtonElement ? event.target.dataset : {};
   if (text && answer) setQuestion(text, answer);
 });
 
 listenToBatch({ state, update, withEngine, stop: () => current.abort(), model: modelAddress });
+listenToOwn({ state, update, load, stopLoading: () => loading.abort() });
 chooseLanguage(firstLanguage());
 const { question: firstText = "", answer: firstAnswer = "" } = find("#examples button", HTMLButtonElement).dataset;
 setQuestion(firstText, firstAnswer);

@@ -28,6 +28,15 @@ import { MODES } from "./semcot.js";
  */
 
 /**
+ * A repository that a visitor has named.
+ * @typedef {object} Repository
+ * @property {string} id
+ * @property {string} host that would be asked
+ * @property {boolean} asking
+ * @property {import("./own/address.js").Offer[] | null} offers its models, once they are known
+ */
+
+/**
  * @typedef {object} State
  * @property {import("./semcot.js").SemCoT | null} engine
  * @property {import("./semcot.js").Progress | null} progress of loading; null once loaded
@@ -41,6 +50,11 @@ import { MODES } from "./semcot.js";
  * @property {import("./semcot.js").Comparison | null} comparison
  * @property {Batch | null} batch
  * @property {string} batchProblem why the batch form was refused
+ * @property {{ text: string, result: import("./semcot.js").Generated | null } | null} written how a single model went on
+ * @property {Repository | null} repository
+ * @property {{ models: import("./kept.js").KeptModel[], estimate: import("./kept.js").KeptEstimate } | null} kept
+ *   models, as far as somebody has looked
+ * @property {boolean} persistRefused whether the browser would not promise to keep them
  */
 
 /** @returns {Lane} */
@@ -68,6 +82,10 @@ export function initialState() {
     comparison: null,
     batch: null,
     batchProblem: "",
+    written: null,
+    repository: null,
+    kept: null,
+    persistRefused: false,
   };
 }
 

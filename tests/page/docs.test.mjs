@@ -2,15 +2,13 @@
 
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { ROOT } from "../../scripts/commands.mjs";
 import { API_PAGE, apiPage, readInterface } from "../../scripts/reference.mjs";
 import { referencesIn } from "../../scripts/references.mjs";
-import { startHarness } from "./harness.mjs";
+import { serious, startHarness } from "./harness.mjs";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PAGES = readdirSync(join(ROOT, "docs")).filter((name) => name.endsWith(".html")).map((name) => `docs/${name}`);
 
 /** @type {Awaited<ReturnType<typeof startHarness>>} */ let harness;
@@ -47,12 +45,7 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
       await page.goto(harness.url + path);
       const [content, shown] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
       assert.ok(content <= shown, `${path}: ${content} wide in ${shown}`);
-      await page.evaluate(AXE);
-      const found = await page.evaluate(async () => {
-        const { violations } = await /** @type {any} */ (globalThis).axe.run(document, { resultTypes: ["violations"] });
-        return violations.filter((/** @type {any} */ it) => ["serious", "critical"].includes(it.impact)).map((/** @type {any} */ it) => `${it.id}: ${it.nodes.map((/** @type {any} */ node) => node.target)}`);
-      });
-      assert.deepEqual(found, [], path);
+      assert.deepEqual(await serious(page), [], path);
     }
     assert.deepEqual(consoleErrors, []);
     await close();

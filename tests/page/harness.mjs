@@ -1,10 +1,12 @@
 // One server and one browser for a file of page tests, and what they do again and again.
 
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { launchChromium } from "../../scripts/browsers.mjs";
 import { startServer } from "../../scripts/serve.mjs";
 
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const FAKE_ENGINE = readFileSync(fileURLToPath(new URL("./fake-engine.js", import.meta.url)), "utf8");
 
 /** A manifest with the fields that the page's modules read themselves. */
@@ -107,4 +109,19 @@ export async function readLane(page, mode) {
     generatorPasses: Number(await text("[data-count=generatorPasses]")),
     vectors: await lane.locator(".cell.arrived").count(),
   };
+}
+
+/**
+ * What axe-core finds serious on the page as it is now.
+ * @param {import("playwright-core").Page} page
+ * @returns {Promise<string[]>}
+ */
+export async function serious(page) {
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    const { violations, passes } = await /** @type {any} */ (globalThis).axe.run(document, { resultTypes: ["violations", "passes"] });
+    if (passes.length < 20) return [`only ${passes.length} rules were checked`];
+    const found = violations.filter((/** @type {any} */ it) => ["serious", "critical"].includes(it.impact));
+    return found.map((/** @type {any} */ it) => `${it.id}: ${it.nodes.map((/** @type {any} */ node) => `${node.target} ${node.failureSummary}`).join("; ")}`);
+  });
 }

@@ -6,7 +6,9 @@ export function formatsOf(locale) {
   const number = new Intl.NumberFormat(locale);
   const oneDigit = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
   const percent = new Intl.NumberFormat(locale, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  const date = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
   return {
+    date: (/** @type {number} */ ms) => date.format(ms),
     number: (/** @type {number} */ value) => number.format(value),
     percent: (/** @type {number} */ fraction) => percent.format(fraction),
     /** A time as a person reads it: three digits, the unit that fits. */

@@ -43,15 +43,16 @@ export function showFacts({ engine }) {
 function factLines(info) {
   const words = strings.facts;
   const { adapter = {}, models = [] } = info;
-  const size = (/** @type {any} */ model) => model && words.size(strings.number(model.parameters), strings.bytes(model.bytes));
+  const isSingle = info.implicitTokens === undefined;
+  const size = (/** @type {any} */ model) => model === undefined ? null : words.size(strings.number(model.parameters), strings.bytes(model.bytes));
   return [
     [words.adapter, adapterText(adapter)],
     [words.kernels, kernelsText(info.kernels)],
     [words.model, info.name],
-    [words.target, size(models[0])],
+    [isSingle ? words.weights : words.target, size(models[0])],
     [words.generator, size(models[1])],
-    [words.implicitTokens, strings.number(info.implicitTokens)],
-    [words.tokensPerSubmit, words.tokensPerSubmitValue(info.tokensPerSubmit)],
+    [words.implicitTokens, isSingle ? null : strings.number(info.implicitTokens)],
+    [words.tokensPerSubmit, isSingle ? strings.number(info.tokensPerSubmit) : words.tokensPerSubmitValue(info.tokensPerSubmit)],
     [words.readBack, info.readBackMs == null ? null : strings.time(info.readBackMs)],
     [words.storage, info.storage?.kind === "memory" ? words.notKept(info.storage.reason ?? "") : null],
     [words.license, info.license ?? null],

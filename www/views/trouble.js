@@ -13,7 +13,8 @@ const reload = find("#trouble-reload", HTMLButtonElement);
 /** @param {import("../state.js").State} state */
 export function showTrouble({ trouble, engine }) {
   if (trouble !== null) {
-    const words = strings.trouble.codes[trouble.code];
+    // Without an engine nothing can have been asked: it is the model that cannot be used.
+    const words = trouble.code === "bad-input" && engine === null ? strings.trouble.badModel : strings.trouble.codes[trouble.code];
     panel.dataset.code = trouble.code;
     setText(title, words.title);
     setText(advice, words.advice);
