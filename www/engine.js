@@ -3,9 +3,10 @@
 // `worker.js` offers it across a worker's boundary and `semcot.js` falls back on it in the page; both
 // have the same methods through it, and neither knows the wasm.
 
-import { describeAdapter, findAdapter, requireWebGpu, wasmRefused } from "./adapter.js";
+import { describeAdapter, findAdapter, requireWebGpu } from "./adapter.js";
 import { SemCoTError, throwIfAborted } from "./errors.js";
 import { Loading } from "./loading.js";
+import { wasmRefused } from "./support.js";
 
 /** @typedef {import("./pkg/semcot.js")} Wasm */
 /** @typedef {import("./pkg/semcot.js").Engine} Pair */

@@ -9,11 +9,11 @@
 //   const { answer, ms } = await run;
 //   await engine.dispose();
 
-import { findSupport } from "./adapter.js";
 import { SemCoTError } from "./errors.js";
 import { kept, modelUrl } from "./kept.js";
 import { LastingHost } from "./lasting.js";
 import { Run } from "./run.js";
+import { findSupport } from "./support.js";
 
 export { Run, SemCoTError };
 
@@ -242,14 +242,34 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
 /**
  * The engine, the device it runs on and the model that is loaded. `kernels` names the variant of the
  * compute shaders, and those that failed their self-test on this device and were left out for it;
- * `storage` where the files are kept for the next load, with the reason where it is not in OPFS.
- * @typedef {Record<string, any> & { kernels: { name: string, rejected: { name: string, reason: string }[] } }
- *   & { storage: import("./sources.js").Storage }} Info
+ * `storage` where the files are kept for the next load, with the reason where it is not in OPFS. A folder
+ * also tells its `description`, `license`, `implicitTokens` as trained, and measured `accuracy`.
+ * @typedef {Record<string, any> & InfoFields} Info
+ */
+
+/**
+ * @typedef {object} InfoFields
+ * @property {string} name
+ * @property {number} contextLength tokens that question and answer may take together
+ * @property {number} tokensPerSubmit K, where nothing else is told
+ * @property {{ name: string, rejected: { name: string, reason: string }[] }} kernels
+ * @property {ModelInfo[]} models the target, and the generator of a folder
+ * @property {import("./support.js").AdapterFacts} adapter
+ * @property {"await" | "wake"} readBack
+ * @property {import("./sources.js").Storage} storage
+ */
+
+/**
+ * @typedef {{ file: string, parameters: number, bytes: number, layers: number, hiddenSize: number, vocabSize: number }} ModelInfo
+ *   `bytes` on the device
  */
 
 /** A loaded model. */
 export class SemCoT {
-  /** The models that earlier loads have kept in this browser. */
+  /**
+   * The models that earlier loads have kept in this browser.
+   * @readonly @type {typeof import("./kept.js").kept}
+   */
   static cache = kept;
   /** @type {LastingHost} */
   #host;
@@ -264,7 +284,7 @@ export class SemCoT {
 
   /**
    * Whether models can be run in this browser, and what is missing.
-   * @returns {Promise<import("./adapter.js").Support>}
+   * @returns {Promise<import("./support.js").Support>}
    */
   static isSupported() {
     return findSupport();
