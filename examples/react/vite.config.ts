@@ -1,0 +1,5 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+// Relative addresses, so that the site works from any path.
+export default defineConfig({ base: "./", plugins: [react()] });
