@@ -69,23 +69,12 @@ impl Gpu {
             wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
         let adapter = choose_adapter(&instance, options).await?;
         let info = adapter.get_info();
-        let features = adapter.features()
-            & (wgpu::Features::TIMESTAMP_QUERY
-                | wgpu::Features::SUBGROUP
-                | wgpu::Features::SHADER_F16);
         let limits = options.limits(&adapter);
-        let (device, queue) = adapter
-            .request_device(&wgpu::DeviceDescriptor {
-                label: Some("semcot"),
-                required_features: features,
-                required_limits: limits.clone(),
-                ..Default::default()
-            })
-            .await
-            .map_err(|error| GpuError::NoDevice {
-                adapter: info.name.clone(),
-                reason: error.to_string(),
-            })?;
+        let opened = open_device(&adapter, &limits).await;
+        let (device, queue, features) = opened.map_err(|error| GpuError::NoDevice {
+            adapter: info.name.clone(),
+            reason: error.to_string(),
+        })?;
 
         let loss = Loss::default();
         let noted = loss.clone();
@@ -148,6 +137,35 @@ impl Gpu {
             }
         }
     }
+}
+
+/// Opens a device with all features that are used here, as far as the adapter offers them.
+async fn open_device(
+    adapter: &wgpu::Adapter,
+    limits: &wgpu::Limits,
+) -> Result<(wgpu::Device, wgpu::Queue, wgpu::Features), wgpu::RequestDeviceError> {
+    let features = adapter.features()
+        & (wgpu::Features::TIMESTAMP_QUERY
+            | wgpu::Features::SUBGROUP
+            | wgpu::Features::SHADER_F16);
+    let descriptor = wgpu::DeviceDescriptor {
+        label: Some("semcot"),
+        required_features: features,
+        required_limits: limits.clone(),
+        ..Default::default()
+    };
+    #[cfg(not(target_arch = "wasm32"))]
+    let (request, has_subgroups) = (adapter.request_device(&descriptor), false);
+    #[cfg(target_arch = "wasm32")]
+    let (request, has_subgroups) =
+        super::subgroups::with_subgroups(|| adapter.request_device(&descriptor));
+    let (device, queue) = request.await?;
+    let subgroups = if has_subgroups {
+        wgpu::Features::SUBGROUP
+    } else {
+        wgpu::Features::empty()
+    };
+    Ok((device, queue, features | subgroups))
 }
 
 #[cfg(target_arch = "wasm32")]

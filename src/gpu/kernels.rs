@@ -316,8 +316,7 @@ fn part(folder: &'static str, name: &str) -> Result<&'static str, GpuError> {
 /// The source of a kernel's module: its body, then its parts.
 pub fn assemble(kernel: &Kernel, parts: Parts) -> Result<String, GpuError> {
     let mut source = String::new();
-    // Browsers demand the line where the native front end rejects it. wgpu does not offer WebGPU's
-    // subgroups yet, so that no browser gets here today.
+    // Browsers demand the line where the native front end rejects it.
     if cfg!(target_arch = "wasm32") && kernel.has_reduce() && parts.reduce == Reduce::Subgroup {
         source.push_str("enable subgroups;\n");
     }

@@ -19,6 +19,8 @@ mod preflight;
 mod program;
 mod read_back;
 pub mod self_test;
+#[cfg(target_arch = "wasm32")]
+mod subgroups;
 mod throughput;
 mod timing;
 mod tokens_per_submit;
