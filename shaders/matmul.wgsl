@@ -1,6 +1,6 @@
 // y[row] (=|+=) W x[row] + bias, for all rows of the pass
 //
-// A thread computes 4 rows by 4 columns: 8 loads of four values for 16 products of four.
+// A thread computes a tile of 4 rows by 4 columns; how, is the part's.
 // With GATED, W holds W_gate above W_up; a thread's columns are two of each, and
 // y = silu(W_gate x) * (W_up x).
 override WIDTH_QUADS: u32; // of x
@@ -16,7 +16,7 @@ override COMPACT: bool = false; // y has the rows of the pass from row 0 on, not
 @group(0) @binding(0) var<storage, read> run: Run;
 // bindings 1 and 2: W, [OUT_WIDTH, width] (GATED: [2 * OUT_WIDTH, width]), by the layout part
 @group(0) @binding(3) var<storage, read> bias: array<f32>; // [OUT_WIDTH]
-@group(0) @binding(4) var<storage, read> x: array<vec4f>; // [rows, width]
+// bindings 4 and 6: x, [rows, width], by the products part
 @group(0) @binding(5) var<storage, read_write> y: array<f32>; // [rows, OUT_STRIDE]
 
 fn silu(value: vec2f) -> vec2f {
@@ -67,30 +67,14 @@ fn matmul(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
 
   // Rows and columns past the end repeat the last ones; `write` leaves them out.
   let rows = run.first_row + min(row + vec4u(0, 1, 2, 3), vec4u(run.rows - 1u));
-  let x_first = rows * WIDTH_QUADS;
-  let blocks = WIDTH_QUADS / BLOCK_QUADS;
   var columns = min(column + vec4u(0, 1, 2, 3), vec4u(OUT_WIDTH - 1u));
   if (GATED) {
     columns = min(column + vec4u(0, 1, 0, 1), vec4u(OUT_WIDTH - 1u)) + vec4u(0, 0, OUT_WIDTH, OUT_WIDTH);
   }
 
-  var sums0 = vec4f();
-  var sums1 = vec4f();
-  var sums2 = vec4f();
-  var sums3 = vec4f();
-  for (var i = 0u; i < blocks; i++) {
-    let four = weight_blocks(columns, i);
-    for (var quad = 0u; quad < BLOCK_QUADS; quad++) {
-      let w = weight_quads(four, quad);
-      let at = i * BLOCK_QUADS + quad;
-      sums0 += x[x_first.x + at] * w;
-      sums1 += x[x_first.y + at] * w;
-      sums2 += x[x_first.z + at] * w;
-      sums3 += x[x_first.w + at] * w;
-    }
-  }
-  write_row(row, column, sums0);
-  write_row(row + 1u, column, sums1);
-  write_row(row + 2u, column, sums2);
-  write_row(row + 3u, column, sums3);
+  let sums = tile(rows, columns);
+  write_row(row, column, sums[0]);
+  write_row(row + 1u, column, sums[1]);
+  write_row(row + 2u, column, sums[2]);
+  write_row(row + 3u, column, sums[3]);
 }

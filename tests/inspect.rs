@@ -43,7 +43,7 @@ fn json_tells_tensors_types_tokenizer_and_the_memory_that_weights_take_on_a_gpu(
     assert_eq!(found["tokenizer"]["tokens"], config.vocab_size);
 
     let options = GpuOptions {
-        reduce: Some(Reduce::Workgroup),
+        layout: Some(Reduce::Workgroup.into()),
         ..GpuOptions::default()
     };
     let gpu = Arc::new(pollster::block_on(Gpu::new(options)).unwrap());

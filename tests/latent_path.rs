@@ -9,13 +9,18 @@ use std::sync::Arc;
 
 use semcot::formats::manifest::Manifest;
 use semcot::formats::source::MemorySource;
-use semcot::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, ReadBack};
+use semcot::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair};
 use semcot::model::run::{Execute, GeneratorInput, Request};
 use semcot::model::step::EMBEDDING_GIVEN;
 use semcot::model::{Head, KvType, Model, Sampling};
 use semcot::reasoning::loading::{load_on_cpu, load_on_gpu};
-use semcot::reasoning::{AskOptions, Mode};
+use semcot::reasoning::{AskOptions, Mode, Pair};
 use semcot::reference::{Executor, ExecutorOptions, PairExecutor};
+#[cfg(not(target_arch = "wasm32"))]
+use semcot::{
+    gpu::{Halves, Layout, Products, Reduce},
+    problems::{Family, Settings, Split, generate},
+};
 
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
@@ -98,9 +103,7 @@ async fn written_tokens() {
     let gpu = gpu().await;
     let target = on_gpu(&gpu, TINY_TARGET).await;
     let generator = on_gpu(&gpu, TINY_GENERATOR).await;
-    let mut on_gpu = GpuPair::new(target, Some(generator), ReadBack::Await)
-        .await
-        .expect("a pair");
+    let mut on_gpu = GpuPair::new(target, Some(generator)).await.expect("a pair");
     let mut on_cpu = PairExecutor::load(
         &source("tiny-target.gguf", TINY_TARGET),
         &source("tiny-generator.gguf", TINY_GENERATOR),
@@ -144,29 +147,57 @@ async fn written_tokens() {
     }
 }
 
-async fn shipped_answers() {
+/// The shipped pair on the device and on the twin.
+async fn shipped_pairs(gpu: Arc<Gpu>, kv: KvType) -> (Pair<GpuPair>, Pair<PairExecutor>) {
     let manifest = Manifest::parse(MANIFEST).expect("the shipped manifest");
     let (target, generator) = (
         source("target.gguf", TARGET),
         source("generator.gguf", GENERATOR),
     );
-    let options = GpuModelOptions {
-        kv: KvType::F32,
+    let on_gpu = GpuModelOptions {
+        kv,
         ..GpuModelOptions::default()
     };
-    let mut on_gpu = load_on_gpu(
-        gpu().await,
-        &manifest,
-        &target,
-        &generator,
-        options,
-        ReadBack::Await,
-    )
-    .await
-    .expect("the shipped pair");
-    let mut on_cpu = load_on_cpu(&manifest, &target, &generator, ON_CPU)
-        .await
-        .expect("the shipped pair");
+    let on_cpu = ExecutorOptions {
+        kv_type: kv,
+        ..ON_CPU
+    };
+    let on_gpu = load_on_gpu(gpu, &manifest, &target, &generator, on_gpu).await;
+    let on_cpu = load_on_cpu(&manifest, &target, &generator, on_cpu).await;
+    (on_gpu.expect("it loads"), on_cpu.expect("it loads"))
+}
+
+/// With everything that a graphics card may earn, f16 keys and products of bytes among it: what
+/// these round is less than what the answers hang on.
+#[cfg(not(target_arch = "wasm32"))]
+#[test]
+fn the_kernels_of_graphics_cards_answer_as_the_twin_does() {
+    const PROBLEMS: usize = 30;
+    let options = GpuOptions {
+        layout: Some(Layout {
+            reduce: Reduce::Subgroup,
+            halves: Halves::Native,
+            products: Products::Bytes,
+        }),
+        ..GpuOptions::default()
+    };
+    let gpu = pollster::block_on(Gpu::new(options)).expect("an adapter");
+    let pairs = shipped_pairs(Arc::new(gpu), KvType::F16);
+    let (mut on_gpu, mut on_cpu) = pollster::block_on(pairs);
+    let settings = Settings::default();
+    let problems = generate(Family::Arithmetic, Split::Heldout, 7, &settings).expect("sound");
+    let options = AskOptions::new(Mode::Implicit);
+    let go_on = |_| ControlFlow::Continue(());
+    for problem in problems.take(PROBLEMS) {
+        let found = pollster::block_on(on_gpu.ask(&problem.query, &options, go_on));
+        let expected = pollster::block_on(on_cpu.ask(&problem.query, &options, go_on));
+        let (found, expected) = (found.expect("an answer"), expected.expect("an answer"));
+        assert_eq!(found.token_ids, expected.token_ids, "{}", problem.query);
+    }
+}
+
+async fn shipped_answers() {
+    let (mut on_gpu, mut on_cpu) = shipped_pairs(gpu().await, KvType::F32).await;
     let question = "Maria has 12 apples. She gives 5 apples to Tom. Then she buys 2 more apples. How many apples does Maria have now?";
     for mode in Mode::ALL {
         let options = AskOptions::new(mode);

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use semcot::formats::source::MemorySource;
-use semcot::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, ReadBack, Reduce};
+use semcot::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, Reduce};
 use semcot::model::run::{Execute, Request};
 use semcot::model::{GenerateOptions, KvType, Model, Sampling, generate};
 use semcot::reference::{ExecutorOptions, PairExecutor};
@@ -84,7 +84,7 @@ async fn twin() -> PairExecutor {
 
 async fn on_gpu(reduce: Reduce) -> GpuPair {
     let options = GpuOptions {
-        reduce: Some(reduce),
+        layout: Some(reduce.into()),
         ..GpuOptions::default()
     };
     let gpu = Gpu::new(options).await.map(Arc::new);
@@ -95,7 +95,7 @@ async fn on_gpu(reduce: Reduce) -> GpuPair {
         context_tokens: None,
     };
     let model = GpuModel::load(gpu.expect("an adapter"), model, &source, options).await;
-    let pair = GpuPair::new(model.expect("it fits"), None, ReadBack::Await).await;
+    let pair = GpuPair::new(model.expect("it fits"), None).await;
     pair.expect("a pair")
 }
 

@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use semcot::formats::gguf::{Tensor, Value, Writer};
 use semcot::formats::source::MemorySource;
-use semcot::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, ReadBack, Reduce};
+use semcot::gpu::{
+    Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, Halves, Layout, Products, Reduce,
+};
 use semcot::model::run::{Execute, Request};
 use semcot::model::{ForwardOptions, Head, KvType, Model, Sampling};
 use semcot::reference::{ExecutorOptions, PairExecutor};
@@ -267,7 +269,7 @@ fn on_the_gpu(gpu: &Arc<Gpu>, source: &MemorySource, prompts: &[Vec<u32>]) -> Re
     let model = pollster::block_on(GpuModel::load(gpu.clone(), model, source, options)).unwrap();
     let (_, a_layer) = model.decode_dispatches();
     assert!(a_layer <= 10, "{a_layer} dispatches a layer");
-    let pair = GpuPair::new(model, None, ReadBack::Await);
+    let pair = GpuPair::new(model, None);
     let mut pair = pollster::block_on(pair).unwrap();
     let options = ForwardOptions::from(Head::LastLogits);
     let logits = prompts.iter().map(|ids| {
@@ -286,13 +288,13 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f64 {
     differences.fold(0.0, |max, it| if it <= max { max } else { it })
 }
 
-fn check(reduce: Reduce) {
+fn check(layout: Layout) {
     let options = GpuOptions {
-        reduce: Some(reduce),
+        layout: Some(layout),
         ..GpuOptions::default()
     };
     let gpu = Arc::new(pollster::block_on(Gpu::new(options)).unwrap());
-    println!("{} on {}", reduce.name(), gpu.info().name);
+    println!("{layout} on {}", gpu.info().name);
     for (seed, shape) in (1..).zip(&SHAPES) {
         let source = source(shape.name, &shape.writer(seed));
         let prompts = prompts(shape.vocab);
@@ -311,12 +313,12 @@ fn check(reduce: Reduce) {
 
 #[test]
 fn the_gpu_agrees_with_the_twin_on_odd_shapes_with_one_thread_a_row() {
-    check(Reduce::Serial);
+    check(Reduce::Serial.into());
 }
 
 #[test]
 fn the_gpu_agrees_with_the_twin_on_odd_shapes_with_a_workgroup_a_row() {
-    check(Reduce::Workgroup);
+    check(Reduce::Workgroup.into());
 }
 
 #[test]
@@ -386,4 +388,13 @@ impl Random {
         let bits = (z ^ (z >> 31)) >> 40;
         bits as f32 / (1 << 23) as f32 - 1.0
     }
+}
+
+#[test]
+fn the_gpu_agrees_with_the_twin_on_odd_shapes_with_subgroups_and_f16_of_the_device() {
+    check(Layout {
+        reduce: Reduce::Subgroup,
+        halves: Halves::Native,
+        products: Products::Floats,
+    });
 }

@@ -16,7 +16,8 @@ fn weight_block(row: u32, block: u32) -> Block {
   );
 }
 
-fn weight_quad(block: Block, quad: u32) -> vec4f {
+// The levels of a quad, each at the top of a lane.
+fn levels_at_top(block: Block, quad: u32) -> vec4u {
   let word = weight[block.start + quad % 4u * WORD_STRIDE] >> (quad / 4u * 4u);
   let quants = (vec4u(word) >> vec4u(0, 8, 16, 24)) & vec4u(15);
   let upper = (quants & vec4u(4)) != vec4u();
@@ -24,6 +25,18 @@ fn weight_quad(block: Block, quad: u32) -> vec4f {
   let negative = select(vec4u(0xbfad9881), vec4u(0xf6eaddcf), upper);
   let positive = select(vec4u(0x26190d01), vec4u(0x71594535), upper);
   let levels = select(negative, positive, (quants & vec4u(8)) != vec4u());
-  let at_top = (levels << (vec4u(24) - (quants & vec4u(3)) * 8u)) & vec4u(0xff000000);
-  return block.scale * vec4f(bitcast<vec4i>(at_top));
+  return (levels << (vec4u(24) - (quants & vec4u(3)) * 8u)) & vec4u(0xff000000);
+}
+
+fn weight_bytes(block: Block, quad: u32) -> u32 {
+  let levels = levels_at_top(block, quad) >> vec4u(24, 16, 8, 0);
+  return levels.x | levels.y | levels.z | levels.w;
+}
+
+fn weight_line(block: Block) -> vec2f {
+  return vec2f(block.scale * TOP_ONE, 0.0);
+}
+
+fn weight_quad(block: Block, quad: u32) -> vec4f {
+  return block.scale * vec4f(bitcast<vec4i>(levels_at_top(block, quad)));
 }

@@ -33,8 +33,16 @@ fn weight_block(row: u32, block: u32) -> Block {
   );
 }
 
-fn weight_quad(block: Block, quad: u32) -> vec4f {
+fn weight_bytes(block: Block, quad: u32) -> u32 {
   let low = (weight[block.start + quad * WORD_STRIDE] >> block.shift) & 0x03030303u;
   let tops = (weight[block.tops + quad * WORD_STRIDE] >> block.top_bit) & 0x01010101u;
-  return block.scale * (bytes_at_top(low | (tops << 2u)) - 4.0 * TOP_ONE);
+  return low | (tops << 2u);
+}
+
+fn weight_line(block: Block) -> vec2f {
+  return block.scale * TOP_ONE * vec2f(1.0, -4.0);
+}
+
+fn weight_quad(block: Block, quad: u32) -> vec4f {
+  return block.scale * (bytes_at_top(weight_bytes(block, quad)) - 4.0 * TOP_ONE);
 }

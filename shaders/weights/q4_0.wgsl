@@ -15,8 +15,15 @@ fn weight_block(row: u32, block: u32) -> Block {
   );
 }
 
-fn weight_quad(block: Block, quad: u32) -> vec4f {
+fn weight_bytes(block: Block, quad: u32) -> u32 {
   let word = weight[block.start + quad % 4u * WORD_STRIDE];
-  let quants = (word >> (quad / 4u * 4u)) & 0x0f0f0f0fu;
-  return block.scale * (bytes_at_top(quants) - 8.0 * TOP_ONE);
+  return (word >> (quad / 4u * 4u)) & 0x0f0f0f0fu;
+}
+
+fn weight_line(block: Block) -> vec2f {
+  return block.scale * TOP_ONE * vec2f(1.0, -8.0);
+}
+
+fn weight_quad(block: Block, quad: u32) -> vec4f {
+  return block.scale * (bytes_at_top(weight_bytes(block, quad)) - 8.0 * TOP_ONE);
 }

@@ -35,7 +35,14 @@ fn weight_block(row: u32, block: u32) -> Block {
   );
 }
 
+fn weight_bytes(block: Block, quad: u32) -> u32 {
+  return (weight[block.start + quad * WORD_STRIDE] >> block.shift) & 0x0f0f0f0fu;
+}
+
+fn weight_line(block: Block) -> vec2f {
+  return vec2f(block.scale * TOP_ONE, -block.min);
+}
+
 fn weight_quad(block: Block, quad: u32) -> vec4f {
-  let quants = (weight[block.start + quad * WORD_STRIDE] >> block.shift) & 0x0f0f0f0fu;
-  return block.scale * bytes_at_top(quants) - block.min;
+  return block.scale * bytes_at_top(weight_bytes(block, quad)) - block.min;
 }

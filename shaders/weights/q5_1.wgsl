@@ -23,10 +23,18 @@ fn weight_block(row: u32, block: u32) -> Block {
   );
 }
 
-fn weight_quad(block: Block, quad: u32) -> vec4f {
+fn weight_bytes(block: Block, quad: u32) -> u32 {
   let word = weight[block.start + quad % 4u * WORD_STRIDE];
   let low = (word >> (quad / 4u * 4u)) & 0x0f0f0f0fu;
   // Four neighbouring bits, one to bit 4 of each byte.
   let tops = ((((block.tops >> (quad * 4u)) & 15u) * 0x204081u) & 0x01010101u) << 4u;
-  return block.scale * bytes_at_top(low | tops) + block.min;
+  return low | tops;
+}
+
+fn weight_line(block: Block) -> vec2f {
+  return vec2f(block.scale * TOP_ONE, block.min);
+}
+
+fn weight_quad(block: Block, quad: u32) -> vec4f {
+  return block.scale * bytes_at_top(weight_bytes(block, quad)) + block.min;
 }

@@ -38,8 +38,16 @@ fn weight_block(row: u32, block: u32) -> Block {
   );
 }
 
-fn weight_quad(block: Block, quad: u32) -> vec4f {
+fn weight_bytes(block: Block, quad: u32) -> u32 {
   let low = (weight[block.start + quad * WORD_STRIDE] >> block.shift) & 0x0f0f0f0fu;
   let tops = (weight[block.tops + quad * WORD_STRIDE] >> block.top_bit) & 0x01010101u;
-  return block.scale * bytes_at_top(low | (tops << 4u)) - block.min;
+  return low | (tops << 4u);
+}
+
+fn weight_line(block: Block) -> vec2f {
+  return vec2f(block.scale * TOP_ONE, -block.min);
+}
+
+fn weight_quad(block: Block, quad: u32) -> vec4f {
+  return block.scale * bytes_at_top(weight_bytes(block, quad)) - block.min;
 }

@@ -14,6 +14,14 @@ fn weight_block(row: u32, block: u32) -> Block {
   );
 }
 
+fn weight_bytes(block: Block, quad: u32) -> u32 {
+  return weight[block.start + quad * WORD_STRIDE];
+}
+
+fn weight_line(block: Block) -> vec2f {
+  return vec2f(block.scale * TOP_ONE, 0.0);
+}
+
 fn weight_quad(block: Block, quad: u32) -> vec4f {
-  return block.scale * bytes_at_top(weight[block.start + quad * WORD_STRIDE]);
+  return block.scale * bytes_at_top(weight_bytes(block, quad));
 }

@@ -13,8 +13,7 @@ use crate::evaluation::bench::{Bench, BenchOptions, bench};
 use crate::formats::gguf::{SplitSource, open_files};
 use crate::formats::source::{ByteSource, FileSource};
 use crate::gpu::{
-    Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, KernelVariant, MATRIX_BYTES, ReadBack,
-    Throughput,
+    Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, KernelVariant, MATRIX_BYTES, Throughput,
 };
 use crate::model::Model;
 use crate::reasoning::folder::Folder;
@@ -97,7 +96,7 @@ async fn measure(arguments: &Arguments) -> Result<(), CommandError> {
             println!("\nmatvec, and a copy of as many bytes");
         }
         for &weight_type in WeightType::ALL {
-            let measured = gpu.matvec_throughput(weight_type, bytes, ReadBack::Await);
+            let measured = gpu.matvec_throughput(weight_type, bytes);
             let measured = measured.await?;
             if !arguments.json {
                 print_throughput(&measured);
@@ -144,7 +143,7 @@ async fn measure_file(
         ..GpuModelOptions::default()
     };
     let model = GpuModel::load(gpu, model, source, options).await?;
-    let mut executor = GpuPair::new(model, None, ReadBack::Await).await?;
+    let mut executor = GpuPair::new(model, None).await?;
     let options = BenchOptions {
         prompt_tokens: arguments.prompt_tokens,
         decode_tokens: arguments.decode_tokens,

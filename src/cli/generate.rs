@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::CommandError;
 use super::pair::{Device, DeviceArguments};
 use crate::formats::gguf::open_files;
-use crate::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, ReadBack};
+use crate::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair};
 use crate::model::run::Execute;
 use crate::model::{GenerateOptions, Generated, Model, Sampling, generate};
 use crate::reference::{ExecutorOptions, PairExecutor};
@@ -141,7 +141,7 @@ async fn open_and_generate(arguments: &Arguments) -> Result<Generated, CommandEr
             // A generator of implicit tokens is a plain model here.
             model.generator = None;
             let model = GpuModel::load(gpu, model, &source, options).await?;
-            let mut executor = GpuPair::new(model, None, ReadBack::Await).await?;
+            let mut executor = GpuPair::new(model, None).await?;
             write(&mut executor, &tokenizer, &prompt, arguments).await
         }
     }

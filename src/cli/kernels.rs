@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::CommandError;
 use super::pair::Kv;
-use crate::gpu::{KERNELS, Kernel, Parts, Reduce, assemble, kernel};
+use crate::gpu::{Halves, KERNELS, Kernel, Layout, Parts, Products, Reduce, assemble, kernel};
 use crate::weights::WeightType;
 
 /// Print the GPU kernels: their names, or the assembled WGSL of one.
@@ -25,6 +25,12 @@ pub struct Arguments {
     /// How keys and values are kept.
     #[arg(long, default_value = "f16")]
     kv: Kv,
+    /// Read keys and values kept as f16 as the device's own type.
+    #[arg(long)]
+    native_f16: bool,
+    /// Multiply rows by quants as bytes.
+    #[arg(long)]
+    dot4: bool,
 }
 
 /// How the threads of a row add up.
@@ -86,7 +92,10 @@ fn parts(kernel: &Kernel) -> String {
         options.push(format!("--reduce {}", ways.join(", ")));
     }
     if kernel.has_kv() {
-        options.push("--kv f16, f32".to_owned());
+        options.push("--kv f16, f32  --native-f16".to_owned());
+    }
+    if kernel.has_products() {
+        options.push("--dot4".to_owned());
     }
     options.join("  ")
 }
@@ -94,8 +103,8 @@ fn parts(kernel: &Kernel) -> String {
 fn takes(kernel: &Kernel, reduce: Reduce) -> bool {
     kernel.takes(Parts {
         weights: WeightType::F32,
-        reduce,
         kv: Kv::F32.into(),
+        layout: reduce.into(),
     })
 }
 
@@ -121,8 +130,18 @@ fn source(kernel: &Kernel, arguments: &Arguments) -> Result<String, CommandError
     }
     let parts = Parts {
         weights,
-        reduce,
         kv: arguments.kv.into(),
+        layout: Layout {
+            reduce,
+            halves: match arguments.native_f16 {
+                true => Halves::Native,
+                false => Halves::Packed,
+            },
+            products: match arguments.dot4 {
+                true => Products::Bytes,
+                false => Products::Floats,
+            },
+        },
     };
     Ok(assemble(kernel, parts)?)
 }

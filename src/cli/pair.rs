@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use crate::gpu::{Gpu, GpuModelOptions, GpuOptions, GpuPair, ReadBack};
+use crate::gpu::{Gpu, GpuModelOptions, GpuOptions, GpuPair};
 use crate::model::KvType;
 use crate::reasoning::Pair;
 use crate::reasoning::folder::Folder;
@@ -73,14 +73,7 @@ impl OpenPair {
                     kv,
                     ..GpuModelOptions::default()
                 };
-                let pair = load_on_gpu(
-                    gpu,
-                    &folder.manifest,
-                    &target,
-                    &generator,
-                    options,
-                    ReadBack::Await,
-                );
+                let pair = load_on_gpu(gpu, &folder.manifest, &target, &generator, options);
                 Ok(OpenPair::Gpu(Box::new(pair.await?)))
             }
             Device::Cpu => {

@@ -2,6 +2,8 @@
 //! state, the sequence, the cache; and how many rows and positions they hold.
 
 use super::dispatch::Cache;
+use super::kernels::Products;
+use super::linear::PackedRows;
 use super::{Gpu, GpuError, GpuModelOptions};
 use crate::model::step::Slot;
 use crate::model::{KvType, LlamaConfig};
@@ -39,6 +41,8 @@ pub(super) struct Activations {
     residual: wgpu::Buffer,
     /// Normed rows for `matmul`, `[max_rows, hidden_size]`.
     pub(super) normed: wgpu::Buffer,
+    /// The input of the `matmul` at hand, where bytes are multiplied.
+    pub(super) packed: Option<PackedRows>,
     pub(super) qkv: wgpu::Buffer,
     pub(super) attention: wgpu::Buffer,
     feed_forward: wgpu::Buffer,
@@ -141,6 +145,16 @@ impl Activations {
                 })
             })
             .collect::<Result<_, GpuError>>()?;
+        let max_rows = u64::from(MAX_ROWS.min(capacity.context));
+        let widest = (config.hidden_size)
+            .max(config.query_width())
+            .max(config.intermediate_size);
+        // Who asks for f32 keys and values asks for all that f32 can: integers of 16 bits are finer
+        // than f16, but not as fine as that.
+        let packed = match (gpu.layout().products, capacity.kv) {
+            (Products::Floats, _) | (_, KvType::F32) => None,
+            (Products::Bytes, KvType::F16) => Some(PackedRows::allocate(gpu, max_rows, widest)?),
+        };
         let rotation_bytes: &[u8] = bytemuck::cast_slice(rotations);
         let activations = Self {
             run: gpu.storage("run", RUN_BYTES)?,
@@ -151,6 +165,7 @@ impl Activations {
             rotations: gpu.storage("rotations", bytes.rotations)?,
             residual: gpu.storage("residual", bytes.hidden)?,
             normed: gpu.storage("normed", bytes.hidden)?,
+            packed,
             qkv: gpu.storage("qkv", bytes.qkv)?,
             attention: gpu.storage("attention", bytes.attention)?,
             feed_forward: gpu.storage("feed_forward", bytes.feed_forward)?,

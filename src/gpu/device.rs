@@ -4,17 +4,20 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use super::kernels::{PipelineKey, Reduce};
+use super::kernels::{Layout, PipelineKey, Reduce};
 use super::loss::Loss;
-use super::{GpuError, Rejected};
+use super::variants::Trials;
+use super::{GpuError, ReadBack};
 
 /// How an adapter is chosen and used.
 #[derive(Clone, Debug, Default)]
 pub struct GpuOptions {
     /// Only adapters whose name contains this, in any case (native only; browsers show one).
     pub adapter_name: Option<String>,
-    /// How rows are reduced; absent: by the adapter's type and a self-test.
-    pub reduce: Option<Reduce>,
+    /// How kernels are laid out; absent: by the adapter's type, and by trials on GPUs.
+    pub layout: Option<Layout>,
+    /// How read-backs are waited for.
+    pub read_back: ReadBack,
     /// Largest binding of a storage buffer; absent: the adapter's limit. Weights above it are kept
     /// in pieces.
     pub most_binding_bytes: Option<u64>,
@@ -32,13 +35,6 @@ impl GpuOptions {
     }
 }
 
-/// How kernels are laid out on the adapter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
-    /// How the threads of a row add up.
-    pub reduce: Reduce,
-}
-
 /// A device and what this project knows about it.
 pub struct Gpu {
     pub(super) device: wgpu::Device,
@@ -48,18 +44,18 @@ pub struct Gpu {
     limits: wgpu::Limits,
     features: wgpu::Features,
     pub(super) layout: Layout,
-    pub(super) rejected: Vec<Rejected>,
+    pub(super) trials: Trials,
+    read_back: ReadBack,
     loss: Loss,
 }
 
 impl Gpu {
     /// Chooses an adapter and opens a device with all its limits and the features used here. Unless
-    /// they are given, the variant of the kernels is the best that passes a self-test there.
+    /// it is given, the layout of the kernels is the fastest that passes a self-test there.
     pub async fn new(options: GpuOptions) -> Result<Self, GpuError> {
         let mut gpu = Self::open(&options).await?;
-        if options.reduce.is_none() {
-            let preferred = gpu.layout.reduce;
-            gpu.choose_variant(preferred, Gpu::self_test).await?;
+        if options.layout.is_none() {
+            gpu.choose_layout().await?;
         }
         Ok(gpu)
     }
@@ -82,15 +78,14 @@ impl Gpu {
             noted.note(format!("{reason:?}: {message}"));
         });
         Ok(Self {
-            layout: Layout {
-                reduce: options
-                    .reduce
-                    .unwrap_or_else(|| Reduce::for_device(&info, features)),
-            },
+            layout: options
+                .layout
+                .unwrap_or_else(|| Reduce::for_device(&info, features).into()),
             device,
             queue,
             pipelines: Mutex::default(),
-            rejected: Vec::new(),
+            trials: Trials::default(),
+            read_back: options.read_back,
             info,
             limits,
             features,
@@ -116,6 +111,11 @@ impl Gpu {
     /// How kernels are laid out here.
     pub fn layout(&self) -> Layout {
         self.layout
+    }
+
+    /// How read-backs are waited for.
+    pub fn read_back(&self) -> ReadBack {
+        self.read_back
     }
 
     /// An error if the device was lost since it was opened.
@@ -145,9 +145,7 @@ async fn open_device(
     limits: &wgpu::Limits,
 ) -> Result<(wgpu::Device, wgpu::Queue, wgpu::Features), wgpu::RequestDeviceError> {
     let features = adapter.features()
-        & (wgpu::Features::TIMESTAMP_QUERY
-            | wgpu::Features::SUBGROUP
-            | wgpu::Features::SHADER_F16);
+        & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16);
     let descriptor = wgpu::DeviceDescriptor {
         label: Some("semcot"),
         required_features: features,

@@ -2,11 +2,12 @@
 //! it takes. Tiles and threads are known here and in the WGSL, nowhere else. What is dispatched in
 //! which order is `program`'s.
 
-use super::kernels::{Constant, Parts, WeightLayout};
-use super::linear::{Linear, LinearPiece};
+use super::kernels::{Constant, Parts, Products, WeightLayout};
+use super::linear::{Linear, LinearPiece, PackedRows};
 use super::weight::{Piece, Weight};
 use super::{Gpu, GpuError, kernel};
 use crate::model::{KvType, LlamaConfig, RopePairing};
+use crate::reference::PACKED_GROUP;
 use crate::weights::WeightType;
 
 /// Threads of a workgroup in the kernels that are not laid out by rows.
@@ -145,20 +146,23 @@ pub(super) struct Cache {
 const NO_CACHE: KvType = KvType::F32;
 
 impl Gpu {
+    fn parts(&self, weights: WeightType, kv: KvType) -> Parts {
+        Parts {
+            weights,
+            kv,
+            layout: self.layout(),
+        }
+    }
+
     fn dispatch(
         &self,
         name: &str,
-        (weights, kv): (WeightType, KvType),
+        parts: Parts,
         constants: &[Constant],
         bindings: &[wgpu::BindingResource<'_>],
         grid: Grid,
     ) -> Result<Dispatch, GpuError> {
         let kernel = kernel(name)?;
-        let parts = Parts {
-            weights,
-            reduce: self.layout().reduce,
-            kv,
-        };
         let pipeline = self.pipeline(kernel, parts, constants)?;
         let bind_group = self.bind_group(kernel, &pipeline, bindings);
         Ok(Dispatch {
@@ -181,7 +185,7 @@ impl Gpu {
         let embed = |piece: &Piece| {
             self.dispatch(
                 "embed",
-                (table.weight_type, NO_CACHE),
+                self.parts(table.weight_type, NO_CACHE),
                 &[
                     ("WIDTH_QUADS", quads as f64),
                     ("TABLE_FIRST", piece.first_row as f64),
@@ -215,7 +219,7 @@ impl Gpu {
     ) -> Result<Dispatch, GpuError> {
         self.dispatch(
             "rms_norm",
-            (WeightType::F32, NO_CACHE),
+            self.parts(WeightType::F32, NO_CACHE),
             &[
                 ("WIDTH_QUADS", (weight.cols / 4) as f64),
                 ("EPS", f64::from(eps)),
@@ -260,7 +264,7 @@ impl Gpu {
             };
             self.dispatch(
                 name,
-                (linear.weight.weight_type, NO_CACHE),
+                self.parts(linear.weight.weight_type, NO_CACHE),
                 &constants,
                 &[
                     run.as_entire_binding(),
@@ -277,33 +281,70 @@ impl Gpu {
         linear.pieces()?.iter().map(matvec).collect()
     }
 
+    /// Rows of `width` values as integers of 16 bits.
+    pub(super) fn pack_rows(
+        &self,
+        run: &wgpu::Buffer,
+        width: usize,
+        x: &wgpu::Buffer,
+        packed: &PackedRows,
+    ) -> Result<Dispatch, GpuError> {
+        self.dispatch(
+            "pack_rows",
+            self.parts(WeightType::F32, NO_CACHE),
+            &[("WIDTH_QUADS", (width / 4) as f64)],
+            &[
+                run.as_entire_binding(),
+                x.as_entire_binding(),
+                packed.words.as_entire_binding(),
+                packed.lines.as_entire_binding(),
+            ],
+            Grid::ByRows {
+                rows: 1,
+                threads: (width / PACKED_GROUP) as u64,
+                threads_per_group: THREADS,
+            },
+        )
+    }
+
     /// A linear map of all rows; its input is normed already.
     pub(super) fn matmul(
         &self,
         run: &wgpu::Buffer,
         linear: &Linear<'_>,
     ) -> Result<Vec<Dispatch>, GpuError> {
+        let packed = linear
+            .packed
+            .filter(|_| self.layout().packs_rows(linear.weight.weight_type));
+        let mut parts = self.parts(linear.weight.weight_type, NO_CACHE);
+        if packed.is_none() {
+            parts.layout.products = Products::Floats;
+        }
+        let pack = packed.map(|it| self.pack_rows(run, linear.weight.cols, linear.x, it));
+        let x = packed.map_or(linear.x, |it| &it.words);
         let matmul = |piece: &LinearPiece<'_>| {
             let rows = piece.weight.rows as u64;
-            let (name, threads, threads_per_group) = match self.layout().reduce.weight_layout() {
-                WeightLayout::Rows => ("matmul", rows.div_ceil(MATMUL_COLUMNS), THREADS),
-                WeightLayout::Columns => {
-                    let tiles = rows.div_ceil(MATMUL_COLUMNS_COLUMNS * LANES);
-                    ("matmul_columns", tiles * LANES, SOFTWARE_THREADS)
-                }
-            };
+            let (name, bindings, threads, threads_per_group) =
+                match self.layout().reduce.weight_layout() {
+                    WeightLayout::Rows => ("matmul", 7, rows.div_ceil(MATMUL_COLUMNS), THREADS),
+                    WeightLayout::Columns => {
+                        let tiles = rows.div_ceil(MATMUL_COLUMNS_COLUMNS * LANES);
+                        ("matmul_columns", 6, tiles * LANES, SOFTWARE_THREADS)
+                    }
+                };
             self.dispatch(
                 name,
-                (linear.weight.weight_type, NO_CACHE),
+                parts,
                 &piece.constants(),
                 &[
                     run.as_entire_binding(),
                     piece.weight.main(),
                     piece.weight.scales(),
                     piece.bias(),
-                    linear.x.as_entire_binding(),
+                    x.as_entire_binding(),
                     linear.out.as_entire_binding(),
-                ],
+                    packed.map_or(piece.weight.scales(), |it| it.lines.as_entire_binding()),
+                ][..bindings],
                 Grid::ByRows {
                     rows: ROWS_A_THREAD,
                     threads,
@@ -311,7 +352,8 @@ impl Gpu {
                 },
             )
         };
-        linear.pieces()?.iter().map(matmul).collect()
+        let pieces = linear.pieces()?;
+        pack.into_iter().chain(pieces.iter().map(matmul)).collect()
     }
 
     /// Norms the heads of queries and keys, rotates them, and stores keys and values.
@@ -337,7 +379,7 @@ impl Gpu {
         };
         self.dispatch(
             "rotate_and_cache",
-            (WeightType::F32, cache.kv),
+            self.parts(WeightType::F32, cache.kv),
             &constants,
             &[
                 run.as_entire_binding(),
@@ -377,7 +419,7 @@ impl Gpu {
         };
         self.dispatch(
             name,
-            (WeightType::F32, cache.kv),
+            self.parts(WeightType::F32, cache.kv),
             &constants,
             &[
                 run.as_entire_binding(),
@@ -405,7 +447,7 @@ impl Gpu {
     ) -> Result<Dispatch, GpuError> {
         self.dispatch(
             "sample",
-            (WeightType::F32, NO_CACHE),
+            self.parts(WeightType::F32, NO_CACHE),
             &[("VOCAB", vocab_size as f64)],
             &[
                 run.as_entire_binding(),
@@ -427,7 +469,7 @@ impl Gpu {
     ) -> Result<Dispatch, GpuError> {
         self.dispatch(
             "select",
-            (WeightType::F32, NO_CACHE),
+            self.parts(WeightType::F32, NO_CACHE),
             &[("VOCAB", vocab_size as f64)],
             &[
                 run.as_entire_binding(),

@@ -64,6 +64,95 @@ impl Reduce {
     }
 }
 
+/// How keys and values that are kept as f16 are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Halves {
+    /// Two a word, unpacked by core WGSL.
+    #[default]
+    Packed,
+    /// As the device's own type, `shader-f16`.
+    Native,
+}
+
+/// How `matmul` multiplies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Products {
+    /// By f32.
+    #[default]
+    Floats,
+    /// Weights that are quants by `dot4I8Packed`, with rows of 16-bit integers. As fine as 2^-15 of
+    /// the largest of 16 values.
+    Bytes,
+}
+
+/// How kernels are laid out on a device: along each axis, which part completes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Layout {
+    /// How the threads of a row add up.
+    pub reduce: Reduce,
+    /// How f16 is read.
+    pub halves: Halves,
+    /// How `matmul` multiplies.
+    pub products: Products,
+}
+
+impl From<Reduce> for Layout {
+    /// The layout that needs no more of a device than this way to reduce.
+    fn from(reduce: Reduce) -> Self {
+        Self {
+            reduce,
+            halves: Halves::default(),
+            products: Products::default(),
+        }
+    }
+}
+
+impl Layout {
+    /// Whether a device offers it. That it knows `dot4I8Packed` cannot be asked everywhere: where
+    /// it does not, pipelines are refused.
+    pub fn is_offered(self, features: wgpu::Features) -> bool {
+        self.reduce.is_offered(features)
+            && (self.halves == Halves::Packed || features.contains(wgpu::Features::SHADER_F16))
+    }
+
+    /// Whether `matmul` by weights of this type takes its rows from `pack_rows`. Kernels for
+    /// software adapters never do.
+    pub(super) fn packs_rows(self, weights: WeightType) -> bool {
+        self.products == Products::Bytes
+            && weights.has_quants()
+            && self.reduce.weight_layout() == WeightLayout::Rows
+    }
+
+    fn products_part(self, weights: WeightType) -> &'static str {
+        if self.packs_rows(weights) {
+            "bytes"
+        } else {
+            "floats"
+        }
+    }
+
+    fn kv_part(self, kv: KvType) -> &'static str {
+        match (kv, self.halves) {
+            (KvType::F32, _) => "f32",
+            (KvType::F16, Halves::Packed) => "f16",
+            (KvType::F16, Halves::Native) => "f16_native",
+        }
+    }
+}
+
+impl std::fmt::Display for Layout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.reduce.name())?;
+        if self.halves == Halves::Native {
+            f.write_str(" + shader-f16")?;
+        }
+        if self.products == Products::Bytes {
+            f.write_str(" + dot4I8Packed")?;
+        }
+        Ok(())
+    }
+}
+
 /// How weights lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WeightLayout {
@@ -101,6 +190,8 @@ enum PartKind {
     Weights,
     /// Four columns at once.
     Four,
+    /// Four rows times four columns.
+    Products,
     Reduce,
     Kv,
 }
@@ -130,7 +221,7 @@ impl Kernel {
     /// Whether the kernel can be completed by these parts.
     pub fn takes(&self, parts: Parts) -> bool {
         self.layout
-            .is_none_or(|it| it == parts.reduce.weight_layout())
+            .is_none_or(|it| it == parts.layout.reduce.weight_layout())
     }
 
     /// Whether the kernel is laid out by rows.
@@ -141,6 +232,11 @@ impl Kernel {
     /// Whether the kernel reads or writes keys and values.
     pub fn has_kv(&self) -> bool {
         self.parts.contains(&PartKind::Kv)
+    }
+
+    /// Whether the kernel multiplies rows by rows.
+    pub fn has_products(&self) -> bool {
+        self.parts.contains(&PartKind::Products)
     }
 }
 
@@ -189,9 +285,22 @@ pub const KERNELS: &[Kernel] = &[
     Kernel {
         name: "matmul",
         entry_point: "matmul",
-        bindings: &[R, R, R, R, R, W],
+        bindings: &[R, R, R, R, R, W, R],
         body: body!("matmul"),
-        parts: &[PartKind::Run, PartKind::Weights, PartKind::Four],
+        parts: &[
+            PartKind::Run,
+            PartKind::Weights,
+            PartKind::Four,
+            PartKind::Products,
+        ],
+        layout: Some(WeightLayout::Rows),
+    },
+    Kernel {
+        name: "pack_rows",
+        entry_point: "pack_rows",
+        bindings: &[R, R, W, W],
+        body: body!("pack_rows"),
+        parts: &[PartKind::Run],
         layout: Some(WeightLayout::Rows),
     },
     Kernel {
@@ -259,24 +368,25 @@ pub fn kernel(name: &str) -> Result<&'static Kernel, GpuError> {
 pub struct Parts {
     /// Type of the weights.
     pub weights: WeightType,
-    /// Layout by rows.
-    pub reduce: Reduce,
     /// Type of keys and values.
     pub kv: KvType,
+    /// The parts that a device decides.
+    pub layout: Layout,
 }
 
 fn part_sources(kind: PartKind, parts: Parts) -> Result<Vec<&'static str>, GpuError> {
-    let layout = parts.reduce.weight_layout();
+    let reduce = parts.layout.reduce;
     Ok(match kind {
         PartKind::Run => vec![body!("run")],
         PartKind::Four => vec![body!("four")],
         PartKind::Weights => vec![
             part("weights", &parts.weights.name().to_lowercase())?,
-            part("layout", layout.name())?,
+            part("layout", reduce.weight_layout().name())?,
             body!("bytes"),
         ],
-        PartKind::Reduce => vec![part("reduce", parts.reduce.name())?],
-        PartKind::Kv => vec![part("kv", &format!("{:?}", parts.kv).to_lowercase())?],
+        PartKind::Products => vec![part("products", parts.layout.products_part(parts.weights))?],
+        PartKind::Reduce => vec![part("reduce", reduce.name())?],
+        PartKind::Kv => vec![part("kv", parts.layout.kv_part(parts.kv))?],
     })
 }
 
@@ -302,7 +412,10 @@ fn part(folder: &'static str, name: &str) -> Result<&'static str, GpuError> {
         ("reduce", "serial") => body!("reduce/serial"),
         ("reduce", "workgroup") => body!("reduce/workgroup"),
         ("reduce", "subgroup") => body!("reduce/subgroup"),
+        ("products", "floats") => body!("products/floats"),
+        ("products", "bytes") => body!("products/bytes"),
         ("kv", "f16") => body!("kv/f16"),
+        ("kv", "f16_native") => body!("kv/f16_native"),
         ("kv", "f32") => body!("kv/f32"),
         _ => {
             return Err(GpuError::UnknownPart {
@@ -317,8 +430,12 @@ fn part(folder: &'static str, name: &str) -> Result<&'static str, GpuError> {
 pub fn assemble(kernel: &Kernel, parts: Parts) -> Result<String, GpuError> {
     let mut source = String::new();
     // Browsers demand the line where the native front end rejects it.
-    if cfg!(target_arch = "wasm32") && kernel.has_reduce() && parts.reduce == Reduce::Subgroup {
+    let has_subgroups = kernel.has_reduce() && parts.layout.reduce == Reduce::Subgroup;
+    if cfg!(target_arch = "wasm32") && has_subgroups {
         source.push_str("enable subgroups;\n");
+    }
+    if kernel.has_kv() && parts.kv == KvType::F16 && parts.layout.halves == Halves::Native {
+        source.push_str("enable f16;\n");
     }
     source.push_str(kernel.body);
     for &kind in kernel.parts {

@@ -1,14 +1,36 @@
 //! A linear map as the kernels take it: its buffers, and the pieces that its weight lies in where it
 //! is larger than a binding.
 
-use super::GpuError;
 use super::kernels::Constant;
 use super::weight::{Piece, Weight};
+use super::{Gpu, GpuError};
+use crate::reference::PACKED_GROUP;
+
+/// Room for the rows that `pack_rows` writes.
+pub(super) struct PackedRows {
+    /// High and low bytes, `[rows, width / 4, 2]` words.
+    pub(super) words: wgpu::Buffer,
+    /// Scale and sum of each 16 values, `[rows, width / 16, 2]` floats.
+    pub(super) lines: wgpu::Buffer,
+}
+
+impl PackedRows {
+    /// For so many rows of so many values.
+    pub(super) fn allocate(gpu: &Gpu, rows: u64, width: usize) -> Result<Self, GpuError> {
+        let groups = rows * width.div_ceil(PACKED_GROUP) as u64;
+        Ok(Self {
+            words: gpu.storage("packed rows", groups * PACKED_GROUP as u64 * 2)?,
+            lines: gpu.storage("scales of packed rows", groups * 8)?,
+        })
+    }
+}
 
 /// A linear map with its buffers.
 #[derive(Clone, Copy)]
 pub(super) struct Linear<'a> {
     pub(super) x: &'a wgpu::Buffer,
+    /// Where `matmul` packs x if the layout multiplies bytes; without, it multiplies floats.
+    pub(super) packed: Option<&'a PackedRows>,
     /// Norm of the input, its weight and epsilon; `matvec` only.
     pub(super) norm: Option<(&'a Weight, f32)>,
     pub(super) weight: &'a Weight,

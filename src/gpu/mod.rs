@@ -16,9 +16,11 @@ mod memory;
 mod model;
 mod pair;
 mod preflight;
+mod probe;
 mod program;
 mod read_back;
 pub mod self_test;
+mod stopwatch;
 #[cfg(target_arch = "wasm32")]
 mod subgroups;
 mod throughput;
@@ -27,14 +29,17 @@ mod tokens_per_submit;
 mod variants;
 mod weight;
 
-pub use device::{Gpu, GpuOptions, Layout};
+pub use device::{Gpu, GpuOptions};
 pub use error::GpuError;
-pub use kernels::{BindingKind, KERNELS, Kernel, Parts, Reduce, WeightLayout, assemble, kernel};
+pub use kernels::{
+    BindingKind, Halves, KERNELS, Kernel, Layout, Parts, Products, Reduce, WeightLayout, assemble,
+    kernel,
+};
 pub use memory::Memory;
 pub use model::{GpuModel, GpuModelOptions};
 pub use pair::GpuPair;
 pub use preflight::{Allowed, Misfit, Need, least_limits, needs};
 pub use read_back::ReadBack;
 pub use throughput::{MATRIX_BYTES, Throughput};
-pub use variants::{KernelVariant, Rejected};
+pub use variants::{KernelVariant, Rejected, Slower};
 pub use weight::Weight;

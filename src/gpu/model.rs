@@ -9,7 +9,7 @@ use super::dispatch::{Dispatch, encode};
 use super::program::{Choices, Compiler, Program, Wanted};
 use super::timing::{self, Timestamps};
 use super::weight::Weight;
-use super::{Allowed, Gpu, GpuError, ReadBack};
+use super::{Allowed, Gpu, GpuError};
 use crate::formats::source::ByteSource;
 use crate::model::step::{EMBEDDING_GIVEN, WeightId};
 use crate::model::{
@@ -341,9 +341,7 @@ impl GpuModel {
         queue.submit([encoder.finish()]);
         scopes.finish("a forward pass", bytes).await?;
         self.gpu
-            .read_mapped(&staging, bytes, ReadBack::Await, |it| {
-                bytemuck::pod_collect_to_vec(it)
-            })
+            .read_mapped(&staging, bytes, bytemuck::pod_collect_to_vec)
             .await
     }
 }

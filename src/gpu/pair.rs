@@ -9,7 +9,7 @@ use super::activations::{MAX_GIVEN, MAX_ROWS, RUN_BYTES};
 use super::dispatch::{Dispatch, encode};
 use super::linear::Linear;
 use super::timing::{Phase, TIMESTAMP_BYTES, Timestamps};
-use super::{Gpu, GpuError, GpuModel, ReadBack, tokens_per_submit};
+use super::{Gpu, GpuError, GpuModel, tokens_per_submit};
 use crate::clock::now_ms;
 use crate::model::run::{GeneratorInput, Milliseconds, Report, Request};
 use crate::model::{ModelError, RunState, Sampling, check_pair};
@@ -31,7 +31,6 @@ pub struct GpuPair {
     /// A wait for `staging` was given up: it must be unmapped before it is used again.
     is_staging_left: bool,
     timestamps: Option<Timestamps>,
-    read_back: ReadBack,
     default_tokens_per_submit: u32,
 }
 
@@ -40,11 +39,7 @@ const TOKENS_AT: u64 = TIMESTAMPS_AT + TIMESTAMP_BYTES;
 
 impl GpuPair {
     /// Joins a target with its generator, and measures what a token and a read-back cost here.
-    pub async fn new(
-        target: GpuModel,
-        generator: Option<GpuModel>,
-        read_back: ReadBack,
-    ) -> Result<Self, GpuError> {
+    pub async fn new(target: GpuModel, generator: Option<GpuModel>) -> Result<Self, GpuError> {
         let gpu = target.gpu.clone();
         let scopes = gpu.error_scopes();
         let source = generator.map(|it| connect(&gpu, it, &target)).transpose()?;
@@ -60,7 +55,6 @@ impl GpuPair {
             staging,
             is_staging_left: false,
             timestamps,
-            read_back,
             default_tokens_per_submit: tokens_per_submit::LEAST,
         };
         pair.default_tokens_per_submit = tokens_per_submit::measured(&mut pair).await?;
@@ -86,11 +80,6 @@ impl GpuPair {
     /// K to use where the caller names none: see [`tokens_per_submit`].
     pub fn default_tokens_per_submit(&self) -> u32 {
         self.default_tokens_per_submit
-    }
-
-    /// How read-backs are waited for.
-    pub fn read_back(&self) -> ReadBack {
-        self.read_back
     }
 
     /// The generator.
@@ -299,7 +288,7 @@ impl GpuPair {
         let ms = &mut report.ms;
         let written = self
             .gpu
-            .read_mapped(&self.staging, bytes, self.read_back, |bytes| {
+            .read_mapped(&self.staging, bytes, |bytes| {
                 if let Some(timestamps) = timestamps {
                     add_times(ms, timestamps, phases, &bytes[TIMESTAMPS_AT as usize..]);
                 }
@@ -349,6 +338,7 @@ fn connect(gpu: &Gpu, model: GpuModel, target: &GpuModel) -> Result<Source, GpuE
         &model.activations.tail_run,
         &Linear {
             x: &model.activations.hidden,
+            packed: model.activations.packed.as_ref(),
             norm: None,
             weight: &model.weights[projection.weight.0],
             bias: Some(&model.weights[projection.bias.0]),

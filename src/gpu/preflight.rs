@@ -52,7 +52,7 @@ impl Allowed {
             wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
         let adapter = choose_adapter(&instance, options).await?;
         let preferred = || Reduce::for_device(&adapter.get_info(), adapter.features());
-        let reduce = options.reduce.unwrap_or_else(preferred);
+        let reduce = options.layout.map_or_else(preferred, |it| it.reduce);
         let limits = options.limits(&adapter);
         Ok(Self::new(&limits, reduce))
     }

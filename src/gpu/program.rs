@@ -212,6 +212,7 @@ impl Compiler<'_> {
     fn stored(&self, x: Slot, norm: Option<WeightId>, weight: WeightId, out: Slot) -> Linear<'_> {
         Linear {
             x: self.activations.slot(x),
+            packed: self.activations.packed.as_ref(),
             norm: norm.map(|it| self.norm(it)),
             weight: &self.weights[weight.0],
             bias: None,

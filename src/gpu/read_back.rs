@@ -22,7 +22,6 @@ impl Gpu {
         &self,
         buffer: &wgpu::Buffer,
         len: u64,
-        read_back: ReadBack,
         read: impl FnOnce(&[u8]) -> T,
     ) -> Result<T, GpuError> {
         let (sender, receiver) = oneshot::channel();
@@ -30,7 +29,7 @@ impl Gpu {
             // The receiver is gone when the caller gave up waiting.
             let _ = sender.send(result);
         });
-        let result = self.wait(receiver, read_back).await?;
+        let result = self.wait(receiver).await?;
         let refused = |reason: String| GpuError::Refused {
             what: "a read-back".to_owned(),
             reason,
@@ -51,11 +50,7 @@ impl Gpu {
     }
 
     #[cfg(not(target_arch = "wasm32"))]
-    async fn wait<T>(
-        &self,
-        receiver: oneshot::Receiver<T>,
-        _read_back: ReadBack,
-    ) -> Result<T, GpuError> {
+    async fn wait<T>(&self, receiver: oneshot::Receiver<T>) -> Result<T, GpuError> {
         let lost = |reason: String| GpuError::DeviceLost { reason };
         self.device
             .poll(wgpu::PollType::wait_indefinitely())
@@ -64,15 +59,11 @@ impl Gpu {
     }
 
     #[cfg(target_arch = "wasm32")]
-    async fn wait<T>(
-        &self,
-        mut receiver: oneshot::Receiver<T>,
-        read_back: ReadBack,
-    ) -> Result<T, GpuError> {
+    async fn wait<T>(&self, mut receiver: oneshot::Receiver<T>) -> Result<T, GpuError> {
         let lost = |_| GpuError::DeviceLost {
             reason: "the read-back was dropped".to_owned(),
         };
-        if read_back == ReadBack::Await {
+        if self.read_back() == ReadBack::Await {
             return receiver.await.map_err(lost);
         }
         loop {

@@ -39,7 +39,7 @@ pub(super) async fn measured(pair: &mut GpuPair) -> Result<u32, GpuError> {
     let short_ms = median_ms(pair, 1).await?;
     let long_ms = median_ms(pair, long).await?;
     let token_ms = (long_ms - short_ms) / f64::from((long - 1).max(1));
-    let least = match pair.read_back() {
+    let least = match pair.gpu().read_back() {
         ReadBack::Await => LEAST,
         ReadBack::Wake => LEAST_WOKEN,
     };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::formats::manifest::Manifest;
 use crate::formats::source::ByteSource;
-use crate::gpu::{Allowed, Gpu, GpuError, GpuModel, GpuModelOptions, GpuPair, ReadBack};
+use crate::gpu::{Allowed, Gpu, GpuError, GpuModel, GpuModelOptions, GpuPair};
 use crate::model::{Model, ModelError, check_pair};
 use crate::reference::{ExecutorOptions, PairExecutor};
 use crate::tokenizer::{Tokenizer, TokenizerError};
@@ -104,14 +104,13 @@ pub async fn load_on_gpu(
     target: &impl ByteSource,
     generator: &impl ByteSource,
     options: GpuModelOptions,
-    read_back: ReadBack,
 ) -> Result<Pair<GpuPair>, LoadError> {
     let opened = open_models(target, generator).await?;
     Allowed::by_device(&gpu).check(&[&opened.target, &opened.generator], options)?;
     let tokenizer = tokenizer(&opened.target)?;
     let target = GpuModel::load(gpu.clone(), opened.target, target, options).await?;
     let generator = GpuModel::load(gpu, opened.generator, generator, options).await?;
-    let executor = GpuPair::new(target, Some(generator), read_back).await?;
+    let executor = GpuPair::new(target, Some(generator)).await?;
     Ok(Pair::new(
         executor,
         tokenizer,

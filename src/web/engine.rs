@@ -95,7 +95,7 @@ impl Engine {
     ) -> JsResult<Engine> {
         let manifest = Manifest::parse(manifest.as_bytes()).map_err(error::from_manifest)?;
         let options: Load = error::options(options)?;
-        let gpu = open_gpu().await?;
+        let gpu = open_gpu(&options).await?;
         let mut begin = 0;
         let target_source = source::open(target, &mut begin, Some(&on_progress)).await?;
         let generator_source = source::open(generator, &mut begin, Some(&on_progress)).await?;
@@ -106,7 +106,6 @@ impl Engine {
             &target_source,
             &generator_source,
             options.model(),
-            options.read_back(),
         );
         let pair = pair.await.map_err(error::from_load)?;
         Ok(Engine { pair, manifest })
@@ -180,9 +179,12 @@ impl Engine {
     }
 }
 
-pub(super) async fn open_gpu() -> JsResult<Arc<Gpu>> {
-    let gpu = Gpu::new(GpuOptions::default()).await;
-    gpu.map(Arc::new).map_err(error::from_gpu)
+pub(super) async fn open_gpu(options: &Load) -> JsResult<Arc<Gpu>> {
+    let gpu = Gpu::new(GpuOptions {
+        read_back: options.read_back(),
+        ..GpuOptions::default()
+    });
+    gpu.await.map(Arc::new).map_err(error::from_gpu)
 }
 
 /// A promise of the reason why a device went away; it borrows nothing, so that runs may go on.
@@ -203,7 +205,7 @@ pub(super) fn tell<T: Serialize + ?Sized>(
 }
 
 impl Load {
-    pub(super) fn read_back(&self) -> ReadBack {
+    fn read_back(&self) -> ReadBack {
         if self.wake_read_backs {
             ReadBack::Wake
         } else {

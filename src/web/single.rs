@@ -98,7 +98,7 @@ impl SingleModel {
         on_progress: js_sys::Function,
     ) -> JsResult<SingleModel> {
         let options: Load = error::options(options)?;
-        let gpu = open_gpu().await?;
+        let gpu = open_gpu(&options).await?;
         let source = source::open(files, &mut 0, Some(&on_progress)).await?;
         let mut model = Model::open(&source).await.map_err(error::from_model)?;
         // A generator writes no tokens; measured as a plain model, it shows what its size costs.
@@ -108,7 +108,7 @@ impl SingleModel {
             tables.and_then(|it| Tokenizer::from_vocabulary(it).map_err(|error| error.to_string()));
         let model = GpuModel::load(gpu, model, &source, options.model()).await;
         let model = model.map_err(error::from_gpu)?;
-        let executor = GpuPair::new(model, None, options.read_back()).await;
+        let executor = GpuPair::new(model, None).await;
         let executor = executor.map_err(error::from_gpu)?;
         Ok(SingleModel {
             executor,
@@ -229,7 +229,7 @@ pub async fn bench_target(executor: &mut GpuPair, options: JsValue) -> JsResult<
             break;
         };
         let gpu = executor.gpu();
-        let measured = gpu.matvec_throughput(weight_type, bytes, executor.read_back());
+        let measured = gpu.matvec_throughput(weight_type, bytes);
         matvec.push(measured.await.map_err(error::from_gpu)?);
     }
     let target = executor.target();

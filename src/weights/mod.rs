@@ -133,6 +133,11 @@ fn supported_names() -> String {
 }
 
 impl WeightType {
+    /// Whether its values are signed bytes or less, times a scale: all but the floats.
+    pub fn has_quants(self) -> bool {
+        self.block_scales() > 0
+    }
+
     /// The type of a tensor.
     pub fn of_tensor(tensor: &TensorInfo) -> Result<Self, UnsupportedWeightType> {
         let id = tensor.tensor_type.id;

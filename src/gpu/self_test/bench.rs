@@ -2,7 +2,7 @@
 
 use super::super::dispatch::{Dispatch, encode};
 use super::super::weight::Weight;
-use super::super::{Gpu, GpuError, ReadBack};
+use super::super::{Gpu, GpuError};
 use crate::model::RunState;
 use crate::weights::WeightType;
 
@@ -102,9 +102,7 @@ impl Gpu {
         let mut encoder = self.device.create_command_encoder(&Default::default());
         encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, bytes);
         self.queue.submit([encoder.finish()]);
-        self.read_mapped(&staging, bytes, ReadBack::Await, |it| {
-            bytemuck::pod_collect_to_vec(it)
-        })
-        .await
+        self.read_mapped(&staging, bytes, bytemuck::pod_collect_to_vec)
+            .await
     }
 }

@@ -1,8 +1,9 @@
 //! Cases of `matvec` and `matmul`.
 
-use super::super::linear::Linear;
+use super::super::linear::{Linear, PackedRows};
 use super::super::{Gpu, GpuError};
 use super::bench::Values;
+use super::packed::as_packed;
 use super::{Comparison, Pass};
 use crate::reference;
 use crate::weights::WeightType;
@@ -88,8 +89,18 @@ impl LinearCase {
         let mut y = values.within(1.0, pass.buffer_rows() * out_stride);
         let y_buffer = gpu.filled("y", &y)?;
 
+        let packed = match !self.is_one_row && gpu.layout().packs_rows(self.weights) {
+            true => Some(PackedRows::allocate(
+                gpu,
+                pass.buffer_rows() as u64,
+                self.width,
+            )?),
+            false => None,
+        };
+        let x = if packed.is_some() { as_packed(&x) } else { x };
         let linear = Linear {
             x: &x_buffer,
+            packed: packed.as_ref(),
             norm: self.has_norm.then_some((&norm_weight, EPS)),
             weight: &weight,
             bias: self.has_bias.then_some(&bias_weight),

@@ -8,13 +8,16 @@
 mod attention;
 mod bench;
 mod linear;
+mod packed;
 mod rows;
 mod table;
 
 pub use attention::{AttendCase, HeadsCase, RotateCase};
 pub use linear::LinearCase;
+pub use packed::PackCase;
 pub use rows::{EmbedCase, RmsNormCase, SelectCase};
-pub use table::{SMALL_BINDING_BYTES, cases, cases_in_pieces, quick_cases};
+pub(super) use table::quick_cases;
+pub use table::{SMALL_BINDING_BYTES, cases, cases_in_pieces};
 
 use super::{Gpu, GpuError};
 use crate::model::RunState;
@@ -28,6 +31,8 @@ pub enum Case {
     RmsNorm(RmsNormCase),
     /// `matvec` or `matmul`.
     Linear(LinearCase),
+    /// `pack_rows`.
+    Pack(PackCase),
     /// `rotate_and_cache`.
     Rotate(RotateCase),
     /// `attend`.
@@ -43,6 +48,7 @@ impl Case {
             Self::Embed(_) => "embed",
             Self::RmsNorm(_) => "rms_norm",
             Self::Linear(it) => it.kernel(),
+            Self::Pack(_) => "pack_rows",
             Self::Rotate(_) => "rotate_and_cache",
             Self::Attend(_) => "attend",
             Self::Select(_) => "select",
@@ -56,6 +62,7 @@ impl Case {
             Self::Embed(it) => it.check(gpu).await,
             Self::RmsNorm(it) => it.check(gpu).await,
             Self::Linear(it) => it.check(gpu).await,
+            Self::Pack(it) => it.check(gpu).await,
             Self::Rotate(it) => it.check(gpu).await,
             Self::Attend(it) => it.check(gpu).await,
             Self::Select(it) => it.check(gpu).await,

@@ -6,9 +6,11 @@
 //! weight type is tried in `matvec` and `embed` with each width, in `matmul` with the widest, which
 //! has an odd number of blocks; options that weights know nothing of are tried with F32.
 
-use super::super::{Reduce, kernel};
+use super::super::variants::Axis;
+use super::super::{Halves, Layout, Products, Reduce, kernel};
 use super::{
-    AttendCase, Case, EmbedCase, HeadsCase, LinearCase, Pass, RmsNormCase, RotateCase, SelectCase,
+    AttendCase, Case, EmbedCase, HeadsCase, LinearCase, PackCase, Pass, RmsNormCase, RotateCase,
+    SelectCase,
 };
 use crate::model::{KvType, RopePairing};
 use crate::weights::WeightType;
@@ -64,9 +66,9 @@ const fn heads(heads: usize, kv_heads: usize, head_dim: usize) -> HeadsCase {
     }
 }
 
-/// Every case whose kernel this way to reduce completes differently from the others: by subgroups
-/// only the kernels that reduce, for the rest are those of [`Reduce::Workgroup`].
-pub fn cases(reduce: Reduce) -> Vec<Case> {
+/// Every case whose kernel is completed differently by this layout than by the portable one: by
+/// subgroups only the kernels that reduce, and so on.
+pub fn cases(layout: Layout) -> Vec<Case> {
     let mut cases = Vec::new();
     for &weights in WeightType::ALL {
         matmul(weights, &mut cases);
@@ -77,15 +79,42 @@ pub fn cases(reduce: Reduce) -> Vec<Case> {
     select(&mut cases);
     rotate(&mut cases);
     attend(&mut cases);
-    if reduce == Reduce::Subgroup {
-        cases.retain(|it| kernel(it.kernel()).is_ok_and(|it| it.has_reduce()));
+    if layout == Reduce::Serial.into() || layout == Reduce::Workgroup.into() {
+        return cases;
     }
+    if layout.products == Products::Bytes {
+        pack(&mut cases);
+    }
+    cases.retain(|case| {
+        let kernel = kernel(case.kernel()).expect("cases are of kernels");
+        layout.reduce == Reduce::Subgroup && kernel.has_reduce()
+            || layout.halves == Halves::Native && case.has_f16_cache()
+            || layout.products == Products::Bytes && case.has_products_of_bytes()
+    });
     cases
 }
 
-/// A case of every kernel that variants differ in, for the milliseconds before a variant is used: rows that no
-/// number of threads divides, and more values than threads.
-pub fn quick_cases() -> Vec<Case> {
+impl Case {
+    fn has_f16_cache(&self) -> bool {
+        match self {
+            Self::Rotate(it) => it.kv == KvType::F16,
+            Self::Attend(it) => it.kv == KvType::F16,
+            _ => false,
+        }
+    }
+
+    fn has_products_of_bytes(&self) -> bool {
+        match self {
+            Self::Pack(_) => true,
+            Self::Linear(it) => !it.is_one_row && it.weights.has_quants(),
+            _ => false,
+        }
+    }
+}
+
+/// A case of every kernel that variants along an axis differ in, for the milliseconds before a
+/// variant is used: rows that no number of threads divides, and more values than threads.
+pub(in super::super) fn quick_cases(axis: Axis) -> Vec<Case> {
     let matvec = |weights| {
         Case::Linear(LinearCase {
             is_one_row: true,
@@ -102,29 +131,55 @@ pub fn quick_cases() -> Vec<Case> {
             pass,
         })
     };
-    vec![
-        Case::RmsNorm(RmsNormCase {
-            width: 1028,
-            pass: Pass::of_rows(33),
-        }),
-        matvec(WeightType::F16),
-        matvec(WeightType::Q8_0),
+    let matmul = |weights| {
+        let pass = Pass::of_rows(33);
         Case::Linear(LinearCase::plain(
-            WeightType::Q8_0,
-            widest(WeightType::Q8_0),
+            weights,
+            widest(weights),
             VOCAB_SIZE,
-            Pass::of_rows(33),
-        )),
-        attend(true, LATER_TOKEN),
-        attend(false, Pass::of_rows(33)),
-        Case::Select(SelectCase {
-            vocab_size: VOCAB_SIZE,
-            largest: VOCAB_SIZE / 2,
-            rows: 33,
-            is_end: false,
-            is_done: false,
-        }),
-    ]
+            pass,
+        ))
+    };
+    match axis {
+        Axis::Reduce => vec![
+            Case::RmsNorm(RmsNormCase {
+                width: 1028,
+                pass: Pass::of_rows(33),
+            }),
+            matvec(WeightType::F16),
+            matvec(WeightType::Q8_0),
+            matmul(WeightType::Q8_0),
+            attend(true, LATER_TOKEN),
+            attend(false, Pass::of_rows(33)),
+            Case::Select(SelectCase {
+                vocab_size: VOCAB_SIZE,
+                largest: VOCAB_SIZE / 2,
+                rows: 33,
+                is_end: false,
+                is_done: false,
+            }),
+        ],
+        Axis::Halves => vec![
+            Case::Rotate(RotateCase {
+                heads: HEADS[3],
+                pairing: RopePairing::Neighbours,
+                has_norms: false,
+                kv: KvType::F16,
+                pass: Pass::of_rows(33),
+            }),
+            attend(true, LATER_TOKEN),
+            attend(false, Pass::of_rows(33)),
+        ],
+        // One type without and one with an offset to its bytes.
+        Axis::Products => vec![
+            Case::Pack(PackCase {
+                width: 96,
+                pass: Pass::of_rows(33),
+            }),
+            matmul(WeightType::Q8_0),
+            matmul(WeightType::Q4_K),
+        ],
+    }
 }
 
 /// A limit on bindings that the weights of [`cases_in_pieces`] are two or three times as large as,
@@ -295,6 +350,14 @@ fn rms_norm(cases: &mut Vec<Case>) {
     }
     for pass in [LAST_ROWS, DONE] {
         cases.push(Case::RmsNorm(RmsNormCase { width: 80, pass }));
+    }
+}
+
+fn pack(cases: &mut Vec<Case>) {
+    for width in [16, 80, 1040] {
+        for pass in [Pass::of_rows(1), Pass::of_rows(33), LAST_ROWS, DONE] {
+            cases.push(Case::Pack(PackCase { width, pass }));
+        }
     }
 }
 
