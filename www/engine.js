@@ -92,7 +92,7 @@ export class LocalEngine {
     const wasm = await startWasm(settings.wasmUrl);
     throwIfAborted(signal);
     const wakeReadBacks = settings.readBack === undefined ? needsWaking() : settings.readBack === "wake";
-    const options = { wakeReadBacks, kv: settings.kv };
+    const options = { wakeReadBacks, kv: settings.kv, kernels: settings.kernels };
     const loading = await Loading.open(model, wasm, { signal, emit });
     try {
       await loading.bring(options);

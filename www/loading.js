@@ -16,7 +16,7 @@ import { Lanes } from "./ranges.js";
 
 /**
  * What concerns the device.
- * @typedef {{ wakeReadBacks: boolean, kv: "f16" | "f32" | undefined }} DeviceOptions
+ * @typedef {{ wakeReadBacks: boolean, kv: "f16" | "f32" | undefined, kernels: import("./semcot.js").KernelSettings | undefined }} DeviceOptions
  */
 
 export class Loading {

@@ -39,6 +39,17 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  * @typedef {object} LoadSettings
  * @property {"await" | "wake"} [readBack] how results are waited for: Firefox is woken, others are not, unless told
  * @property {"f16" | "f32"} [kv] type of cached keys and values; `f16` unless told
+ * @property {KernelSettings} [kernels] how the compute shaders are put together; what was measured best on this
+ *   device unless told
+ */
+
+/**
+ * To find out what a driver gets wrong, and to compare.
+ * @typedef {object} KernelSettings
+ * @property {"serial" | "workgroup" | "subgroup"} reduce how the threads of a row add up; `serial` for software
+ *   adapters
+ * @property {boolean} [nativeF16] read cached keys and values by shader-f16
+ * @property {boolean} [dot4] multiply prompts by dot4I8Packed, where keys and values are f16 and weights are quants
  */
 
 /**
@@ -241,8 +252,8 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
 
 /**
  * The engine, the device it runs on and the model that is loaded. `kernels` names the variant of the
- * compute shaders, and those that failed their self-test on this device and were left out for it;
- * `storage` where the files are kept for the next load, with the reason where it is not in OPFS. A folder
+ * compute shaders, those that failed their self-test on this device and were left out for it, and those that
+ * were measured slower; `storage` where the files are kept for the next load, with the reason where it is not in OPFS. A folder
  * also tells its `description`, `license`, `implicitTokens` as trained, and measured `accuracy`.
  * @typedef {Record<string, any> & InfoFields} Info
  */
@@ -252,7 +263,7 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  * @property {string} name
  * @property {number} contextLength tokens that question and answer may take together
  * @property {number} tokensPerSubmit K, where nothing else is told
- * @property {{ name: string, rejected: { name: string, reason: string }[] }} kernels
+ * @property {{ name: string, rejected: { name: string, reason: string }[], slower: { name: string, times: number }[] }} kernels
  * @property {ModelInfo[]} models the target, and the generator of a folder
  * @property {import("./support.js").AdapterFacts} adapter
  * @property {"await" | "wake"} readBack

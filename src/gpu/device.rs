@@ -54,8 +54,15 @@ impl Gpu {
     /// it is given, the layout of the kernels is the fastest that passes a self-test there.
     pub async fn new(options: GpuOptions) -> Result<Self, GpuError> {
         let mut gpu = Self::open(&options).await?;
-        if options.layout.is_none() {
-            gpu.choose_layout().await?;
+        match options.layout {
+            None => gpu.choose_layout().await?,
+            Some(layout) if layout.is_offered(gpu.features()) => {}
+            Some(layout) => {
+                return Err(GpuError::LayoutNotOffered {
+                    layout,
+                    adapter: gpu.info.name,
+                });
+            }
         }
         Ok(gpu)
     }

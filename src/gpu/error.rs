@@ -1,6 +1,6 @@
 //! What can go wrong on a GPU, each with a stable code that the page's messages are keyed by.
 
-use super::Misfit;
+use super::{Layout, Misfit};
 use crate::model::{ModelError, RequestError};
 
 /// A failure of the GPU side.
@@ -23,6 +23,16 @@ pub enum GpuError {
         adapter: String,
         /// What it said.
         reason: String,
+    },
+    /// A layout of the kernels was asked for that needs more than the adapter offers.
+    #[error(
+        "adapter {adapter} does not offer what kernels of the layout {layout} need; name none, and the best that it offers is used"
+    )]
+    LayoutNotOffered {
+        /// The layout asked for.
+        layout: Layout,
+        /// The adapter's name.
+        adapter: String,
     },
     /// The adapter allows less than the model needs.
     #[error(
@@ -109,6 +119,7 @@ impl GpuError {
         match self {
             Self::NoWebGpu { .. } => "no_webgpu",
             Self::NoDevice { .. } => "no_device",
+            Self::LayoutNotOffered { .. } => "layout_not_offered",
             Self::LimitTooLow { .. } | Self::DoesNotFit { .. } => "limit_too_low",
             Self::OutOfMemory { .. } => "out_of_memory",
             Self::DeviceLost { .. } => "device_lost",

@@ -1,12 +1,15 @@
 //! Kernels from parts: a module is the plain concatenation of a body and the parts that define the
 //! functions it calls. This file lists the bodies, finds the parts, and makes pipelines, each once.
 
+use serde::Deserialize;
+
 use super::{Gpu, GpuError};
 use crate::model::KvType;
 use crate::weights::WeightType;
 
 /// How the threads that share a row add up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reduce {
     /// One thread a row.
     Serial,

@@ -11,7 +11,10 @@ use super::error::{self, JsResult};
 use super::single::bench_target;
 use super::source::{self, JsByteSource};
 use crate::formats::manifest::{Accuracy, Manifest};
-use crate::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, KernelVariant, ReadBack};
+use crate::gpu::{
+    Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, Halves, KernelVariant, Layout, Products,
+    ReadBack, Reduce,
+};
 use crate::model::KvType;
 use crate::reasoning::comparison::CompareOptions;
 use crate::reasoning::loading::load_on_gpu;
@@ -79,6 +82,34 @@ pub(super) struct Load {
     wake_read_backs: bool,
     /// Type of cached keys and values.
     kv: Option<KvType>,
+    kernels: Option<Kernels>,
+}
+
+/// `KernelSettings` of `www/semcot.js`.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kernels {
+    reduce: Reduce,
+    #[serde(default)]
+    native_f16: bool,
+    #[serde(default)]
+    dot4: bool,
+}
+
+impl From<Kernels> for Layout {
+    fn from(kernels: Kernels) -> Self {
+        Self {
+            reduce: kernels.reduce,
+            halves: match kernels.native_f16 {
+                true => Halves::Native,
+                false => Halves::Packed,
+            },
+            products: match kernels.dot4 {
+                true => Products::Bytes,
+                false => Products::Floats,
+            },
+        }
+    }
 }
 
 #[wasm_bindgen]
@@ -180,11 +211,8 @@ impl Engine {
 }
 
 pub(super) async fn open_gpu(options: &Load) -> JsResult<Arc<Gpu>> {
-    let gpu = Gpu::new(GpuOptions {
-        read_back: options.read_back(),
-        ..GpuOptions::default()
-    });
-    gpu.await.map(Arc::new).map_err(error::from_gpu)
+    let gpu = Gpu::new(options.gpu()).await;
+    gpu.map(Arc::new).map_err(error::from_gpu)
 }
 
 /// A promise of the reason why a device went away; it borrows nothing, so that runs may go on.
@@ -205,11 +233,14 @@ pub(super) fn tell<T: Serialize + ?Sized>(
 }
 
 impl Load {
-    fn read_back(&self) -> ReadBack {
-        if self.wake_read_backs {
-            ReadBack::Wake
-        } else {
-            ReadBack::Await
+    pub(super) fn gpu(&self) -> GpuOptions {
+        GpuOptions {
+            layout: self.kernels.map(Layout::from),
+            read_back: match self.wake_read_backs {
+                true => ReadBack::Wake,
+                false => ReadBack::Await,
+            },
+            ..GpuOptions::default()
         }
     }
 

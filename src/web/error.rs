@@ -80,7 +80,9 @@ fn code_of_gpu(error: &GpuError) -> &'static str {
         GpuError::LimitTooLow { .. } | GpuError::DoesNotFit { .. } => "limit-too-low",
         GpuError::OutOfMemory { .. } => "out-of-memory",
         GpuError::DeviceLost { .. } => "device-lost",
-        GpuError::Unsupported { .. } | GpuError::Request(_) => "bad-input",
+        GpuError::Unsupported { .. } | GpuError::LayoutNotOffered { .. } | GpuError::Request(_) => {
+            "bad-input"
+        }
         GpuError::Model(error) => code_of_fault(&error.fault),
         GpuError::Refused { .. }
         | GpuError::UnknownKernel { .. }

@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::*;
 use super::engine::Load;
 use super::error::{self, JsResult};
 use super::source::{self, JsByteSource};
-use crate::gpu::{Allowed, GpuOptions};
+use crate::gpu::Allowed;
 use crate::model::Model;
 use crate::reasoning::loading::check_before_loading;
 
@@ -19,8 +19,8 @@ pub async fn preflight(
     options: JsValue,
 ) -> JsResult<()> {
     let options: Load = error::options(options)?;
+    let allowed = Allowed::by_adapter(&options.gpu()).await;
     let options = options.model();
-    let allowed = Allowed::by_adapter(&GpuOptions::default()).await;
     let allowed = allowed.map_err(error::from_gpu)?;
     let is_single = generator.is_empty();
     let target = source::open(target, &mut 0, None).await?;

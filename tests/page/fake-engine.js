@@ -55,7 +55,7 @@ export class Engine {
     return {
       name: "fake", license: "MIT OR Apache-2.0", implicit_tokens: 4, tokens_per_submit: 16, read_back_ms: 2.4,
       adapter: { name: "rote", software: true },
-      kernels: { name: "serial", rejected: [] },
+      kernels: { name: "serial", rejected: [], slower: [] },
       models: [{ parameters: 146000, bytes: 160000 }, { parameters: 90000, bytes: 100000 }],
       accuracy: ["arithmetic", "coin"].flatMap((family) => [["implicit", 0.985], ["explicit", 1], ["direct", 0.16]].map(([mode, strict]) => ({ family, mode, n: 1000, strict }))),
     };
