@@ -31,10 +31,19 @@ const LONG_RUN: u32 = 9;
 /// The middle of so many runs of each length counts.
 const REPEATS: usize = 3;
 
+/// The dearest read-back, Firefox's.
+const MOST_READ_BACK_MS: f64 = 100.0;
+
 /// K for this pair, measured by runs of 1 and of 9 tokens in one submit.
 pub(super) async fn measured(pair: &mut GpuPair) -> Result<u32, GpuError> {
+    // The first runs warm up: drivers compile kernels when they are first used.
+    one_submit(pair, 1).await?;
+    if one_submit(pair, 1).await? > 2.0 * MOST_READ_BACK_MS {
+        // A token takes longer than any read-back, so that K is known; a large model on a slow
+        // device would be minutes at it.
+        return Ok(LEAST);
+    }
     let long = LONG_RUN.min(pair.context_tokens());
-    // The first run warms up: drivers compile kernels when they are first used.
     one_submit(pair, long).await?;
     let short_ms = median_ms(pair, 1).await?;
     let long_ms = median_ms(pair, long).await?;

@@ -11,13 +11,15 @@ mod linear;
 mod packed;
 mod rows;
 mod table;
+mod tokens;
 
 pub use attention::{AttendCase, HeadsCase, RotateCase};
 pub use linear::LinearCase;
 pub use packed::PackCase;
-pub use rows::{EmbedCase, RmsNormCase, SelectCase};
+pub use rows::{EmbedCase, RmsNormCase};
 pub(super) use table::quick_cases;
 pub use table::{SMALL_BINDING_BYTES, cases, cases_in_pieces};
+pub use tokens::{SampleCase, SelectCase};
 
 use super::{Gpu, GpuError};
 use crate::model::RunState;
@@ -39,6 +41,8 @@ pub enum Case {
     Attend(AttendCase),
     /// `select`.
     Select(SelectCase),
+    /// `sample`.
+    Sample(SampleCase),
 }
 
 impl Case {
@@ -52,6 +56,7 @@ impl Case {
             Self::Rotate(_) => "rotate_and_cache",
             Self::Attend(_) => "attend",
             Self::Select(_) => "select",
+            Self::Sample(_) => "sample",
         }
     }
 
@@ -66,6 +71,7 @@ impl Case {
             Self::Rotate(it) => it.check(gpu).await,
             Self::Attend(it) => it.check(gpu).await,
             Self::Select(it) => it.check(gpu).await,
+            Self::Sample(it) => it.check(gpu).await,
         };
         scopes.finish(self.kernel(), 0).await?;
         checked

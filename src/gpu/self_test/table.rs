@@ -10,9 +10,9 @@ use super::super::variants::Axis;
 use super::super::{Halves, Layout, Products, Reduce, kernel};
 use super::{
     AttendCase, Case, EmbedCase, HeadsCase, LinearCase, PackCase, Pass, RmsNormCase, RotateCase,
-    SelectCase,
+    SampleCase, SelectCase,
 };
-use crate::model::{KvType, RopePairing};
+use crate::model::{KvType, RopePairing, Sampling};
 use crate::weights::WeightType;
 
 /// Widths of rows, before they are made whole blocks; 3 is a single quad.
@@ -77,6 +77,7 @@ pub fn cases(layout: Layout) -> Vec<Case> {
     }
     rms_norm(&mut cases);
     select(&mut cases);
+    sample(&mut cases);
     rotate(&mut cases);
     attend(&mut cases);
     if layout == Reduce::Serial.into() || layout == Reduce::Workgroup.into() {
@@ -156,6 +157,12 @@ pub(in super::super) fn quick_cases(axis: Axis) -> Vec<Case> {
                 largest: VOCAB_SIZE / 2,
                 rows: 33,
                 is_end: false,
+                is_done: false,
+            }),
+            Case::Sample(SampleCase {
+                vocab_size: VOCAB_SIZE,
+                sampling: SAMPLINGS[0],
+                tokens_before: 70,
                 is_done: false,
             }),
         ],
@@ -372,6 +379,66 @@ fn select(cases: &mut Vec<Case>) {
                     largest,
                     rows,
                     is_end,
+                    is_done,
+                }));
+            }
+        }
+    }
+}
+
+/// Every option, then each alone. Where a bound falls between two sums of the same tokens, a device
+/// may choose another token than its twin: seeds are such that none does.
+const SAMPLINGS: [Sampling; 6] = [
+    Sampling {
+        temperature: 0.7,
+        top_k: 40,
+        top_p: 0.9,
+        min_p: 0.05,
+        repetition_penalty: 1.3,
+        seed: 1 << 40 | 17,
+    },
+    Sampling {
+        temperature: 1.0,
+        ..GREEDY
+    },
+    Sampling {
+        temperature: 1.0,
+        top_k: 5,
+        ..GREEDY
+    },
+    Sampling {
+        temperature: 1.0,
+        top_p: 0.6,
+        ..GREEDY
+    },
+    Sampling {
+        temperature: 2.0,
+        min_p: 0.4,
+        ..GREEDY
+    },
+    Sampling {
+        repetition_penalty: 1.7,
+        ..GREEDY
+    },
+];
+
+const GREEDY: Sampling = Sampling {
+    temperature: 0.0,
+    top_k: 0,
+    top_p: 1.0,
+    min_p: 0.0,
+    repetition_penalty: 1.0,
+    seed: 5,
+};
+
+fn sample(cases: &mut Vec<Case>) {
+    for vocab_size in [1, 33, 65, VOCAB_SIZE] {
+        for sampling in SAMPLINGS {
+            for (tokens_before, is_done) in [(3, false), (70, false), (3, true)] {
+                cases.push(Case::Sample(SampleCase {
+                    vocab_size,
+                    sampling,
+                    tokens_before,
                     is_done,
                 }));
             }
