@@ -20,6 +20,7 @@ const DEBIAN = [
   { file: "/usr/bin/chromedriver", package: "chromium-driver" },
   { file: LAVAPIPE, package: "mesa-vulkan-drivers" },
   { file: "/usr/lib/x86_64-linux-gnu/libvulkan.so.1", package: "libvulkan1" },
+  { file: "/usr/bin/firefox-esr", package: "firefox-esr" },
   // The page in Korean is measured and pictured.
   { file: "/usr/share/fonts/truetype/nanum/NanumGothic.ttf", package: "fonts-nanum" },
 ];

@@ -69,6 +69,12 @@ const STEPS = [
   { name: "scripts", title: "Tests of the scripts", run: (count) => nodeTests("tests/scripts", count) },
   { name: "page", title: "Page tests in Chromium", run: (count) => nodeTests("tests/page", count) },
   { name: "package", title: "The npm package, as others install it", run: (count) => nodeTests("tests/package", count) },
+  {
+    name: "endurance",
+    title: "Five hundred questions in a row",
+    onlyNamed: true,
+    run: (count) => run(process.execPath, ["--test", "--test-reporter=spec", "tests/page/endurance.test.mjs"], { env: { SEMCOT_QUESTIONS: "500" }, onLine: count }),
+  },
   { name: "references", title: "Reference values in Chromium, a file of each kind", run: (count) => references("chromium_gives_the", count) },
   { name: "references-chromium", title: "All reference values in Chromium", onlyNamed: true, run: (count) => references("chromium_gives_all", count) },
   { name: "references-firefox", title: "All reference values in Firefox", onlyNamed: true, run: (count) => references("firefox_gives_all", count) },
@@ -84,7 +90,7 @@ const STEPS = [
 ];
 
 /** What has to have run before a step means anything. */
-const NEEDS_BUILD = ["site", "types", "page", "package", "references", "references-chromium", "references-firefox", "large"];
+const NEEDS_BUILD = ["site", "types", "page", "package", "endurance", "references", "references-chromium", "references-firefox", "large"];
 
 /**
  * @param {string | true | undefined} only names of steps, comma between

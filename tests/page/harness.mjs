@@ -92,6 +92,15 @@ export async function ask(page, question) {
 }
 
 /**
+ * The trouble that the page shows, once it does.
+ * @param {import("playwright-core").Page} page
+ */
+export async function trouble(page) {
+  await page.locator("#trouble:visible").waitFor({ timeout: 60_000 });
+  return { code: await page.getAttribute("#trouble", "data-code"), text: await page.innerText("#trouble") };
+}
+
+/**
  * What a lane shows.
  * @param {import("playwright-core").Page} page
  * @param {"implicit" | "explicit" | "direct"} mode

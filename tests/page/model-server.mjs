@@ -120,6 +120,8 @@ export async function startModelServer() {
     get most() {
       return most;
     },
+    /** Drops every connection, as a server that dies. */
+    dropAll: () => server.closeAllConnections(),
     /** Well-behaved again, and with nothing on record. */
     reset() {
       Object.assign(behavior, WELL);

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { ROOT } from "../../scripts/commands.mjs";
-import { ask, readLane, serious, startHarness, untilReady } from "./harness.mjs";
+import { ask, readLane, serious, startHarness, trouble, untilReady } from "./harness.mjs";
 import { startHub } from "./hub-server.mjs";
 import { beforeTheWorker } from "./load-page.mjs";
 import { startModelServer } from "./model-server.mjs";
@@ -41,12 +41,6 @@ async function open(options) {
     await opened.page.click("#own-load");
   };
   return { ...opened, name };
-}
-
-/** @param {import("playwright-core").Page} page */
-async function trouble(page) {
-  await page.locator("#trouble:visible").waitFor({ timeout: 60_000 });
-  return { code: await page.getAttribute("#trouble", "data-code"), text: await page.innerText("#trouble") };
 }
 
 /**

@@ -2,21 +2,12 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { ask, readLane, startHarness, untilReady } from "./harness.mjs";
+import { ask, readLane, startHarness, trouble, untilReady } from "./harness.mjs";
 import { beforeTheWorker } from "./load-page.mjs";
 
 /** @type {Awaited<ReturnType<typeof startHarness>>} */ let harness;
 before(async () => (harness = await startHarness()));
 after(() => harness.stop());
-
-/**
- * The trouble that the page shows.
- * @param {import("playwright-core").Page} page
- */
-async function trouble(page) {
-  await page.locator("#trouble:visible").waitFor({ timeout: 60_000 });
-  return { code: await page.getAttribute("#trouble", "data-code"), text: await page.innerText("#trouble") };
-}
 
 test("a_real_question_is_answered_in_every_lane", async () => {
   const { page, consoleErrors, close } = await harness.open();

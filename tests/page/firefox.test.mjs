@@ -1,0 +1,108 @@
+// The main paths in headless Firefox, on whatever Vulkan the machine has: load, ask in three ways, look at
+// the page, a batch, and the built site without its server.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { launchFirefox } from "../../scripts/browsers.mjs";
+import { startServer } from "../../scripts/serve.mjs";
+import { buildSite } from "../../scripts/site.mjs";
+import { startPlainServer } from "./plain-server.mjs";
+
+const READY = "#ask-button:not(:disabled)";
+const PATIENCE = { timeout: 90_000 };
+/** @type {import("puppeteer-core").Browser} */ let browser;
+/** @type {Awaited<ReturnType<typeof startServer>>} */ let server;
+before(async () => {
+  [browser, server] = await Promise.all([launchFirefox(), startServer({ port: 0 })]);
+});
+after(async () => {
+  await browser.close();
+  await server.close();
+});
+
+/** @param {string} url */
+async function open(url) {
+  const page = await browser.newPage();
+  /** @type {string[]} */
+  const errors = [];
+  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  page.on("pageerror", (error) => errors.push(String(error)));
+  await page.setViewport({ width: 1366, height: 768 });
+  await page.goto(url);
+  await page.waitForSelector(READY, PATIENCE);
+  return { page, errors };
+}
+
+/** @param {import("puppeteer-core").Page} page */
+async function ask(page) {
+  await page.click("#ask-button");
+  await page.waitForSelector("#headline-text.result", PATIENCE);
+  return page.evaluate(() => Object.fromEntries([...document.querySelectorAll(".lane")].map((lane) => {
+    const text = (/** @type {string} */ selector) => lane.querySelector(selector)?.textContent?.trim() ?? "";
+    return [lane.id.replace("lane-", ""), { answer: text(".answer-value"), verdict: text(".verdict"), reasoning: text(".stream"), vectors: lane.querySelectorAll(".cell.arrived").length }];
+  })));
+}
+
+test("firefox_answers_in_three_ways_and_right_where_there_is_reasoning", async () => {
+  const { page, errors } = await open(server.url);
+  const { implicit, explicit, direct } = await ask(page);
+  assert.equal(implicit.verdict, "✓ right");
+  assert.equal(implicit.vectors, 4);
+  assert.equal(explicit.verdict, "✓ right");
+  assert.match(explicit.reasoning, /12 - 5 = 7[\s\S]*7 \+ 2 = 9/);
+  assert.match(direct.answer, /^\d+$/);
+  assert.match((await page.$eval("#headline-text", (it) => it.textContent)) ?? "", /sooner, and both are right\.$/);
+  assert.equal(page.workers().length, 1, "the engine runs in a worker");
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("firefox_shows_all_lanes_side_by_side_without_anything_cut_off", async () => {
+  const { page } = await open(server.url);
+  await ask(page);
+  const { tops, wide } = await page.evaluate(() => ({
+    tops: [...document.querySelectorAll(".lane")].map((lane) => Math.round(lane.getBoundingClientRect().top)),
+    wide: document.documentElement.scrollWidth - innerWidth,
+  }));
+  assert.equal(tops.length, 3);
+  assert.equal(new Set(tops).size, 1, `${tops}`);
+  assert.ok(wide <= 0, `${wide} pixels too wide`);
+  // They grow to their lengths.
+  await page.waitForFunction(() => {
+    const lengths = [...document.querySelectorAll("#timing .track")].map((track) => [...track.children].reduce((sum, bar) => sum + bar.getBoundingClientRect().width, 0));
+    return lengths.length === 3 && lengths.every((length) => length > 1) && lengths[1] > lengths[0];
+  }, PATIENCE);
+  await page.close();
+});
+
+test("firefox_runs_a_batch_of_five", async () => {
+  const { page, errors } = await open(server.url);
+  await page.$eval("#batch-count", (it) => void (/** @type {HTMLInputElement} */ (it).value = "5"));
+  await page.click("#batch-start");
+  await page.waitForSelector("#batch-result:not([hidden])", PATIENCE);
+  await page.waitForSelector("#batch-start:not(:disabled)", PATIENCE);
+  const rows = await page.$$eval("#batch-rows tr", (all) => all.map((row) => row.querySelector("[data-cell=right]")?.textContent ?? ""));
+  assert.equal(rows.length, 3);
+  for (const right of rows) assert.match(right, /5/);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("firefox_answers_from_the_built_site_and_then_without_its_server", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "semcot-firefox-"));
+  buildSite({ into: folder });
+  const site = await startPlainServer(folder);
+  const { page, errors } = await open(site.url);
+  assert.equal((await ask(page)).implicit.verdict, "✓ right");
+  await page.waitForFunction(async () => (await navigator.serviceWorker.getRegistration())?.active?.state === "activated", PATIENCE);
+  await site.stop();
+  await page.reload();
+  await page.waitForSelector(READY, PATIENCE);
+  assert.equal((await ask(page)).explicit.verdict, "✓ right");
+  assert.deepEqual(errors, []);
+  await page.close();
+  rmSync(folder, { recursive: true });
+});
