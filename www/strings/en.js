@@ -20,6 +20,10 @@ export const en = {
     lede: "A small model thinks a problem through in {count}, and a frozen language model answers from them at once instead of writing its reasoning out. Everything runs here, in your browser.",
     noscript: "This page computes the answers itself, so it needs JavaScript.",
     reload: "Load the engine again",
+    webGpuChrome: "Chrome and Edge have WebGPU from version 113 on (Android: 121; Linux: 144 with Intel, 147 with NVIDIA graphics). If yours is newer, switch on graphics acceleration in its settings under System; on Linux and on Windows for ARM, also enable chrome://flags/#enable-unsafe-webgpu.",
+    webGpuFirefox: "Firefox has it from version 141 on under Windows, and from 147 on Macs with Apple processors. Elsewhere, set dom.webgpu.enabled and gfx.webgpu.ignore-blocklist to true in about:config.",
+    webGpuSafari: "Safari, and every browser on an iPhone or iPad, has it from version 26 of macOS, iOS and iPadOS on. Before that, look for WebGPU among the feature flags in Safari's advanced settings.",
+    webGpuAll: "Update the graphics driver, and reload the page afterwards.",
     askForm: "Ask a question",
     questionLabel: "A word problem",
     ask: "Ask",
@@ -259,7 +263,7 @@ export const en = {
     codes: {
       "no-webgpu": {
         title: "This browser cannot run it: no WebGPU",
-        advice: "Use a current Chrome, Edge, Safari or Firefox. If it is current, look for WebGPU and hardware acceleration in its settings; on Linux, Chrome may need chrome://flags/#enable-unsafe-webgpu.",
+        advice: "Use a current Chrome, Edge, Safari or Firefox, or turn WebGPU on in yours:",
       },
       "limit-too-low": {
         title: "The graphics device is too small for this model",

@@ -18,6 +18,10 @@ export const ko = {
     lede: "작은 모델이 문제를 {count}로 생각해 넘겨주면, 고정된 언어 모델은 풀이를 글로 쓰는 대신 그 벡터를 읽고 곧바로 답합니다. 모든 계산은 이 브라우저 안에서 이루어집니다.",
     noscript: "이 페이지는 답을 직접 계산하므로 JavaScript가 필요합니다.",
     reload: "엔진 다시 불러오기",
+    webGpuChrome: "Chrome과 Edge는 113 버전부터 WebGPU를 지원합니다(Android는 121, Linux는 Intel 그래픽에서 144, NVIDIA 그래픽에서 147). 버전이 더 높다면 설정의 ‘시스템’에서 그래픽 가속을 켜세요. Linux와 ARM용 Windows에서는 chrome://flags/#enable-unsafe-webgpu 도 켜야 합니다.",
+    webGpuFirefox: "Firefox는 Windows에서 141 버전부터, Apple 프로세서를 쓰는 Mac에서 147 버전부터 지원합니다. 그 밖의 환경에서는 about:config에서 dom.webgpu.enabled와 gfx.webgpu.ignore-blocklist를 true로 바꾸세요.",
+    webGpuSafari: "Safari와 iPhone, iPad의 모든 브라우저는 macOS, iOS, iPadOS 26부터 지원합니다. 이전 버전이라면 Safari 고급 설정의 기능 플래그에서 WebGPU를 찾아보세요.",
+    webGpuAll: "그래픽 드라이버를 업데이트한 뒤 페이지를 새로 고치세요.",
     askForm: "질문하기",
     questionLabel: "문장제 (영어)",
     ask: "질문",
@@ -253,7 +257,7 @@ export const ko = {
     codes: {
       "no-webgpu": {
         title: "이 브라우저에서는 실행할 수 없습니다: WebGPU 없음",
-        advice: "최신 Chrome, Edge, Safari, Firefox를 사용하세요. 이미 최신이라면 설정에서 WebGPU와 하드웨어 가속을 확인하세요. Linux의 Chrome에서는 chrome://flags/#enable-unsafe-webgpu 가 필요할 수 있습니다.",
+        advice: "최신 Chrome, Edge, Safari, Firefox를 사용하거나, 지금 브라우저에서 WebGPU를 켜세요.",
       },
       "limit-too-low": {
         title: "이 모델을 실행하기에는 그래픽 장치가 부족합니다",
