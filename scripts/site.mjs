@@ -12,10 +12,12 @@ import { referencesIn } from "./references.mjs";
 /** Where the built site lies. */
 export const DIST = join(ROOT, "dist");
 /** First parts of the paths there. */
-export const SERVED = ["index.html", "service-worker.js", "www", "docs", "models", "MODEL_CARD.md"];
+export const SERVED = ["index.html", "service-worker.js", "semcot.js", "www", "docs", "models", "MODEL_CARD.md"];
 /** The answering page: what it takes is what is weighed. */
 const PAGE = "index.html";
 const SERVICE_WORKER = "service-worker.js";
+/** Addresses for other pages to import, which stay from build to build: what they stand for. */
+const ENTRIES = { "semcot.js": "www/semcot.js" };
 /** Copied as they are: their addresses are given to others, and their files are checked by digests anyway. */
 const MODELS = "models";
 /** Kinds of files whose names stay, because people link to them. */
@@ -44,7 +46,8 @@ const HASH_LENGTH = 12;
 export function buildSite({ into = DIST, read = (path) => readFileSync(join(ROOT, path)) } = {}) {
   /** @type {Map<string, SiteFile>} */
   const files = new Map();
-  for (const page of [PAGE, ...docsPages()]) addFile(page, files, read, []);
+  for (const path of [PAGE, ...docsPages(), ...Object.values(ENTRIES)]) addFile(path, files, read, []);
+  for (const [name, path] of Object.entries(ENTRIES)) files.set(name, fileOf(name, `export * from "./${files.get(path)?.name}";\n`));
 
   rmSync(into, { recursive: true, force: true });
   cpSync(join(ROOT, MODELS), join(into, MODELS), { recursive: true });
@@ -107,6 +110,17 @@ function addFile(path, files, read, from) {
   const name = lasting ? path : `${path.slice(0, -extension.length)}-${digest.slice(0, HASH_LENGTH)}${extension}`;
   const imports = references.filter((it) => it.isImport).map((it) => it.path);
   files.set(path, { name, content, digest, names: references.map((it) => it.path), imports });
+}
+
+/**
+ * A file that the build itself writes.
+ * @param {string} name
+ * @param {string} text
+ * @returns {SiteFile}
+ */
+function fileOf(name, text) {
+  const content = Buffer.from(text);
+  return { name, content, digest: createHash("sha256").update(content).digest("hex"), names: [], imports: [] };
 }
 
 /**

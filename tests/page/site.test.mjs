@@ -141,9 +141,23 @@ test("a_server_that_is_in_the_middle_of_an_update_gives_no_version_to_keep", asy
   await close();
 });
 
+test("another_page_imports_the_engine_by_an_address_that_stays", async () => {
+  const { server, open, close } = await visit();
+  const page = await open("MODEL_CARD.md");
+  const answer = await page.evaluate(async (url) => {
+    const { SemCoT } = await import(`${url}semcot.js`);
+    const engine = await SemCoT.load(`${url}models/mini/`);
+    const { answer } = await engine.ask("Maria has 12 apples. She gives 5 apples to Tom. How many apples does Maria have now?");
+    await engine.dispose();
+    return answer;
+  }, server.url);
+  assert.equal(answer, "7");
+  await close();
+});
+
 test("every_file_but_pages_is_named_by_its_contents_and_all_addresses_are_relative", () => {
   for (const [path, { name, content }] of files) {
-    if (/\.(html|md)$/.test(path)) assert.equal(name, path);
+    if (/\.(html|md)$/.test(path) || path === "semcot.js") assert.equal(name, path);
     else assert.match(name, /-[0-9a-f]{12}\.\w+$/);
     if (/\.(html|js)$/.test(path)) assert.doesNotMatch(content.toString(), /(href|src|from|import)\s*[=(]?\s*["'](\/|https?:\/\/(localhost|127))/, path);
   }
