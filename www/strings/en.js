@@ -258,6 +258,12 @@ export const en = {
     missing: "–",
   },
 
+  /** Of the element <semcot-demo>, besides those that it shares with the page. */
+  demo: {
+    download: (/** @type {string} */ total) => `Fetching the models: ${total}`,
+    note: "Computed in this browser; what you ask is sent nowhere.",
+  },
+
   trouble: {
     /** @type {Record<ErrorCode, { title: string, advice: string }>} */
     codes: {

@@ -253,6 +253,11 @@ export const ko = {
     missing: "–",
   },
 
+  demo: {
+    download: (total) => `모델을 가져오는 중: ${total}`,
+    note: "이 브라우저 안에서 계산하며, 질문은 어디로도 전송되지 않습니다.",
+  },
+
   trouble: {
     codes: {
       "no-webgpu": {
