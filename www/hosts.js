@@ -32,6 +32,17 @@ import { SemCoTError } from "./errors.js";
  * @property {((event: any) => void) | undefined} onEvent
  */
 
+/** A worker for whoever asks first, opened before. @type {Promise<Host> | null} */
+let ahead = null;
+
+/** Opens a worker before anybody asks for one: it fetches its modules while the page fetches its own. */
+export function openAhead() {
+  if (typeof Worker === "undefined") return;
+  ahead ??= startWorker().then(workerHost);
+  // A failure is met where it is awaited.
+  ahead.catch(() => {});
+}
+
 /**
  * Opens the best place there is for the engine.
  * @param {Place} place
@@ -42,7 +53,9 @@ export async function openHost({ worker = true, workerUrl }, signal) {
   if (!worker || typeof Worker === "undefined") return localHost();
   let host;
   try {
-    host = workerHost(await startWorker(workerUrl));
+    const opened = workerUrl === undefined ? ahead : null;
+    if (opened) ahead = null;
+    host = await (opened ?? startWorker(workerUrl).then(workerHost));
     if (await host.call("hasWebGpu", [], { signal })) return host;
   } catch (error) {
     if (SemCoTError.from(error).code === "aborted" || workerUrl !== undefined) {
