@@ -1,13 +1,14 @@
 // out[row, head] = sum over t <= position of softmax(q . k[t] / sqrt(head_dim)) v[t]
 //
-// Causal, bounded by the row's own position; query head h reads key and value head
-// h * KV_HEADS / HEADS. The softmax is computed online: when a larger score comes, what was summed
+// Causal, bounded by the row's own position (without CAUSAL every row sees all positions of the
+// pass and before it); query head h reads key and value head h * KV_HEADS / HEADS. The softmax is computed online: when a larger score comes, what was summed
 // so far is scaled down. A thread computes SLICE quads of one head of one row in registers; heads
 // wider than that are shared by several threads, each of which computes the scores for itself.
 override HEADS: u32;
 override KV_HEADS: u32;
 override HEAD_QUADS: u32; // head_dim / 4
-override WINDOW: u32 = 0xffffffff; // positions that a row sees, itself among them
+override CAUSAL: bool = true;
+override WINDOW: u32 = 0xffffffff; // with CAUSAL: positions that a row sees, itself among them
 
 const SLICE: u32 = 4;
 
@@ -33,6 +34,7 @@ fn attend(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     return;
   }
   let position = run.position + row;
+  let last = select(run.position + run.first_row + run.rows - 1u, position, CAUSAL);
   let kv_head = head * KV_HEADS / HEADS;
   let scale = inverseSqrt(f32(HEAD_QUADS * 4u));
   let query = (row * (HEADS + 2u * KV_HEADS) + head) * HEAD_QUADS;
@@ -50,7 +52,7 @@ fn attend(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   var sum_1 = vec4f();
   var sum_2 = vec4f();
   var sum_3 = vec4f();
-  for (var t = position + 1u - min(position + 1u, WINDOW); t <= position; t++) {
+  for (var t = position + 1u - min(position + 1u, WINDOW); t <= last; t++) {
     let first = (t * KV_HEADS + kv_head) * HEAD_QUADS;
     var score = dot(query_0, kv_unpack(keys[first]))
       + dot(query_1, kv_unpack(keys[first + min(1u, HEAD_QUADS - 1u)]))

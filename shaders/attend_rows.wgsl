@@ -7,7 +7,8 @@
 override HEADS: u32;
 override KV_HEADS: u32;
 override HEAD_QUADS: u32; // head_dim / 4
-override WINDOW: u32 = 0xffffffff; // positions that a row sees, itself among them
+override CAUSAL: bool = true;
+override WINDOW: u32 = 0xffffffff; // with CAUSAL: positions that a row sees, itself among them
 
 const SLICE: u32 = 4;
 
@@ -65,6 +66,8 @@ fn attend_rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gro
   // Rows past the end repeat the last one and are not written.
   let rows = min(row + vec4u(0, 1, 2, 3), vec4u(end - 1u));
   let positions = run.position + rows;
+  // The last position that each row sees.
+  let lasts = select(vec4u(run.position + end - 1u), positions, CAUSAL);
   let kv_head = head * KV_HEADS / HEADS;
   let queries = (rows * (HEADS + 2u * KV_HEADS) + head) * HEAD_QUADS;
   // The first quads of the queries stay in registers, wider heads read the others each time.
@@ -80,7 +83,7 @@ fn attend_rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gro
   var sums_1 = mat4x4f();
   var sums_2 = mat4x4f();
   var sums_3 = mat4x4f();
-  for (var t = positions.x + 1u - min(positions.x + 1u, WINDOW); t <= positions.w; t++) {
+  for (var t = positions.x + 1u - min(positions.x + 1u, WINDOW); t <= lasts.w; t++) {
     let first = (t * KV_HEADS + kv_head) * HEAD_QUADS;
     var scores = kv_unpack(keys[first]) * queries_0
       + kv_unpack(keys[first + min(1u, HEAD_QUADS - 1u)]) * queries_1
@@ -89,7 +92,7 @@ fn attend_rows(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gro
     for (var quad = SLICE; quad < HEAD_QUADS; quad++) {
       scores += kv_unpack(keys[first + quad]) * query_quads(queries, quad);
     }
-    let seen = (vec4u(t) <= positions) & (positions - min(vec4u(t), positions) < vec4u(WINDOW));
+    let seen = (vec4u(t) <= lasts) & (positions - min(vec4u(t), positions) < vec4u(WINDOW));
     let new_largest = select(largest, max(largest, scores), seen);
     let keep = exp(largest - new_largest);
     let shares = select(vec4f(), exp(scores - new_largest), seen);

@@ -13,8 +13,9 @@ use semcot::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair};
 use semcot::model::run::{Execute, GeneratorInput, Request};
 use semcot::model::step::EMBEDDING_GIVEN;
 use semcot::model::{Head, KvType, Model, Sampling};
+use semcot::reasoning::inspect::{Compare, Vector};
 use semcot::reasoning::loading::{load_on_cpu, load_on_gpu};
-use semcot::reasoning::{AskOptions, Mode, Pair};
+use semcot::reasoning::{AskError, AskOptions, InspectOptions, Mode, Pair};
 use semcot::reference::{Executor, ExecutorOptions, PairExecutor};
 #[cfg(not(target_arch = "wasm32"))]
 use semcot::{
@@ -30,6 +31,7 @@ const TINY_GENERATOR: &[u8] = include_bytes!("data/tiny-generator.gguf");
 const MANIFEST: &[u8] = include_bytes!("../models/mini/semcot.json");
 const TARGET: &[u8] = include_bytes!("../models/mini/target.gguf");
 const GENERATOR: &[u8] = include_bytes!("../models/mini/generator.gguf");
+const SENTENCE_TRANSFORMER: &[u8] = include_bytes!("../models/mini/sentence_transformer.gguf");
 
 /// f32 on both sides, sums in f32 against sums in f64: 1e-5 is seen on software adapters; a wrong
 /// step moves logits by more than 1e-2.
@@ -66,14 +68,7 @@ const ON_CPU: ExecutorOptions = ExecutorOptions {
 };
 
 fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
-    assert_eq!(found.len(), expected.len(), "{what}: number of values");
-    for (index, (&found, &expected)) in found.iter().zip(expected).enumerate() {
-        let difference = (found - expected).abs();
-        assert!(
-            difference <= TOLERANCE,
-            "{what}[{index}]: {found} on the GPU, {expected} on the CPU"
-        );
-    }
+    assert_near(what, found, expected, TOLERANCE);
 }
 
 async fn states_and_logits() {
@@ -215,6 +210,96 @@ async fn shipped_answers() {
     }
 }
 
+/// The sentence transformer on hidden states of the target and on implicit tokens, embeddings of words,
+/// and all that is told of a question's implicit tokens.
+async fn looked_at() {
+    let manifest = Manifest::parse(MANIFEST).expect("the shipped manifest");
+    let (target, generator, sentence) = (
+        source("target.gguf", TARGET),
+        source("generator.gguf", GENERATOR),
+        source("sentence_transformer.gguf", SENTENCE_TRANSFORMER),
+    );
+    let options = GpuModelOptions {
+        kv: KvType::F32,
+        ..GpuModelOptions::default()
+    };
+    let on_gpu = load_on_gpu(gpu().await, &manifest, &target, &generator, options);
+    let mut on_gpu = on_gpu.await.expect("the shipped pair");
+    let on_cpu = load_on_cpu(&manifest, &target, &generator, ON_CPU);
+    let mut on_cpu = on_cpu.await.expect("the shipped pair");
+
+    let question = "Maria has 12 apples. She gives 5 apples to Tom. Then she buys 2 more apples. How many apples does Maria have now?";
+    let options = InspectOptions {
+        implicit_tokens: None,
+        nearest: 5,
+        compare: Some(Compare {
+            reasoning: None,
+            bank: (1..40).map(|n| format!("{n} + 4 = {}", n + 4)).collect(),
+        }),
+    };
+    let refused = on_gpu.inspect(question, &options).await.unwrap_err();
+    assert!(refused.to_string().contains("no sentence transformer"));
+    let loaded = on_gpu.executor().load_sentence_transformer(&sentence).await;
+    loaded.expect("the shipped file");
+    let loaded = on_cpu.executor().load_sentence_transformer(&sentence).await;
+    loaded.expect("the shipped file");
+
+    // One step, several, and nearly as many tokens as are embedded at a time.
+    let texts: Vec<String> = [1, 7, 28].map(|words| "5 + 2 = 7; ".repeat(words)).into();
+    let found = on_gpu.embed(&texts).await.expect("embeddings");
+    let expected = on_cpu.embed(&texts).await.expect("embeddings");
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_near("a text's embedding", found, expected, 1e-4);
+    }
+    assert!(cosine(&found[0], &found[2]) < 0.999, "texts differ");
+
+    let found = on_gpu.inspect(question, &options).await.expect("a look");
+    let expected = on_cpu.inspect(question, &options).await.expect("a look");
+    assert_eq!(found.implicit_tokens, manifest.implicit_tokens);
+    assert_near("implicit tokens", &found.values, &expected.values, 1e-4);
+    assert_eq!(found.vocabulary, expected.vocabulary);
+    for (found, expected) in found.vectors.iter().zip(&expected.vectors) {
+        assert!((found.norm - expected.norm).abs() < 1e-4);
+        let ids = |it: &Vector| it.nearest.iter().map(|it| it.token).collect::<Vec<_>>();
+        assert_eq!(ids(found), ids(expected));
+        assert!(found.nearest.is_sorted_by(|a, b| a.cosine >= b.cosine));
+    }
+    for (index, row) in found.cosines.iter().enumerate() {
+        assert!((row[index] - 1.0).abs() < 1e-6);
+    }
+    let (found, expected) = (found.alignment.unwrap(), expected.alignment.unwrap());
+    assert_eq!(found.reasoning, expected.reasoning);
+    assert!(found.reasoning.ends_with("7 + 2 = 9."));
+    assert_eq!(found.rank, expected.rank);
+    assert_eq!(found.ranking.len(), 40);
+    assert!((found.cosine - expected.cosine).abs() < 1e-4);
+    let options = AskOptions::new(Mode::Implicit);
+    let again = on_gpu.ask(question, &options, |_| ControlFlow::Continue(()));
+    assert_eq!(again.await.expect("an answer").answer, "9");
+
+    for (text, tokens) in [("", 0), (&"7 ".repeat(600)[..], 600)] {
+        match on_gpu.embed(&[text.to_owned()]).await.unwrap_err() {
+            AskError::TextLength { tokens: found, .. } => assert!(found >= tokens),
+            other => panic!("{other}"),
+        }
+    }
+}
+
+fn assert_near(what: &str, found: &[f32], expected: &[f32], tolerance: f32) {
+    assert_eq!(found.len(), expected.len(), "{what}: number of values");
+    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+        assert!(
+            (found - expected).abs() <= tolerance,
+            "{what}[{index}]: {found} on the GPU, {expected} on the CPU"
+        );
+    }
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
+
 /// Each case as a native test and as a test in the browser.
 macro_rules! cases {
     ($($name:ident: $case:ident;)*) => {$(
@@ -236,4 +321,5 @@ cases! {
     the_gpu_computes_the_states_and_logits_of_its_twin: states_and_logits;
     the_gpu_writes_the_tokens_of_its_twin_for_every_k: written_tokens;
     the_shipped_pair_answers_alike_on_both: shipped_answers;
+    implicit_tokens_look_alike_on_both: looked_at;
 }

@@ -12,7 +12,7 @@ use burn::tensor::Device;
 use semcot::evaluation::Item;
 use semcot::evaluation::run::evaluate;
 use semcot::formats::source::FileSource;
-use semcot::model::run::{GeneratorInput, Request};
+use semcot::model::run::{GeneratorInput, Inspect, Request};
 use semcot::model::step::EMBEDDING_GIVEN;
 use semcot::model::{KvType, Sampling};
 use semcot::problems::{Family, Problem, Settings as ProblemSettings, Split, generate};
@@ -26,7 +26,7 @@ use semcot::train::export::export;
 use semcot::train::generator::GeneratorStage;
 use semcot::train::kernels::{Kernels, Reach};
 use semcot::train::llama::Packing;
-use semcot::train::sentence_transformer::SentenceTransformer;
+use semcot::train::sentence_transformer::{SentenceTransformer, hidden_state};
 use semcot::train::stages::{Backend, Run};
 use semcot::train::target::TargetStage;
 use semcot::train::trainer::{Begin, Gradients, Stage};
@@ -295,6 +295,24 @@ fn an_exported_pair_computes_what_training_did() {
         &found,
         &values(generator.answer_logits(&question, &vectors)),
     );
+
+    let file = open("sentence_transformer.gguf");
+    let loaded = pair.load_sentence_transformer(&file);
+    pollster::block_on(loaded).expect("the sentence transformer loads");
+    let sentence = run
+        .sentence_transformer(&generator.target)
+        .expect("trained");
+    let texts: Vec<Vec<u32>> = ["5 - 2 = 3", "12 + 4 = 16; 16 - 9 = 7; 7 + 1 = 8"]
+        .map(|text| vocabulary.text(text))
+        .into();
+    let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+    let (hidden, lengths) = hidden_state(&generator.target, 1, &texts);
+    let found = pollster::block_on(pair.embed_texts(&texts)).expect("texts are embedded");
+    let expected = values(sentence.embed(hidden, &lengths));
+    close("embeddings of texts", &found.concat(), &expected);
+    let found = pollster::block_on(pair.embed_rows(&vectors_values)).expect("rows are embedded");
+    let expected = values(sentence.embed(vectors.clone(), &[k]));
+    close("the implicit tokens' embedding", &found, &expected);
 
     let mut ids = question;
     ids.push(vocabulary.answer);

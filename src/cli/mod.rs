@@ -11,6 +11,7 @@ mod generate;
 mod inspect;
 mod kernels;
 mod logits;
+mod look;
 mod pair;
 #[cfg(feature = "train")]
 mod score;
@@ -39,6 +40,7 @@ enum Command {
     Inspect(inspect::Arguments),
     Kernels(kernels::Arguments),
     Logits(logits::Logits),
+    Look(look::Arguments),
     Tokenize(tokenize::Arguments),
     #[cfg(feature = "train")]
     Train(train::Train),
@@ -63,6 +65,7 @@ pub fn run() -> Result<(), CommandError> {
         Command::Kernels(arguments) => kernels::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Logits(logits) => logits::run(&logits),
+        Command::Look(arguments) => look::run(&arguments),
         Command::Tokenize(arguments) => tokenize::run(&arguments),
         #[cfg(feature = "train")]
         Command::Train(train) => train::run(&train),

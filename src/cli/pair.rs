@@ -61,6 +61,23 @@ pub enum OpenPair {
 }
 
 impl OpenPair {
+    /// Opens the model folder at `path` with its sentence transformer.
+    pub async fn open_with_sentence_transformer(
+        path: &Path,
+        arguments: &DeviceArguments,
+    ) -> Result<Self, CommandError> {
+        let mut pair = Self::open(path, arguments).await?;
+        let Some(source) = Folder::open(path)?.sentence_transformer().await? else {
+            let folder = path.display();
+            return Err(format!("{folder} has no sentence transformer to compare with").into());
+        };
+        match &mut pair {
+            Self::Gpu(pair) => pair.executor().load_sentence_transformer(&source).await?,
+            Self::Cpu(pair) => pair.executor().load_sentence_transformer(&source).await?,
+        }
+        Ok(pair)
+    }
+
     /// Opens the model folder at `path` on the chosen device.
     pub async fn open(path: &Path, arguments: &DeviceArguments) -> Result<Self, CommandError> {
         let folder = Folder::open(path)?;

@@ -1,9 +1,10 @@
 //! How good answers are: rules that judge one answer, a tally with its interval, files of questions,
-//! and the run of many questions through a pair. Beside it, how long a model takes (`bench`).
+//! and the run of many questions through a pair or past the looks inside it. Beside it, how long a model takes (`bench`).
 
 pub mod bench;
 pub mod interval;
 pub mod items;
+pub mod look;
 pub mod rules;
 pub mod run;
 pub mod tally;

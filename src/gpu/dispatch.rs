@@ -98,6 +98,8 @@ pub(super) struct Heads {
     pub(super) kv_heads: usize,
     pub(super) head_dim: usize,
     pub(super) pairing: RopePairing,
+    /// Whether a row sees no position behind its own.
+    pub(super) is_causal: bool,
     /// Positions that a row sees, itself among them.
     pub(super) window: Option<usize>,
 }
@@ -109,6 +111,7 @@ impl From<&LlamaConfig> for Heads {
             kv_heads: config.num_kv_heads,
             head_dim: config.head_dim,
             pairing: config.rope_pairing,
+            is_causal: config.is_causal,
             window: config.sliding_window,
         }
     }
@@ -409,6 +412,9 @@ impl Gpu {
         out: &wgpu::Buffer,
     ) -> Result<Dispatch, GpuError> {
         let mut constants = heads.constants();
+        if !heads.is_causal {
+            constants.push(("CAUSAL", 0.0));
+        }
         if let Some(window) = heads.window {
             constants.push(("WINDOW", window as f64));
         }
@@ -433,6 +439,28 @@ impl Gpu {
                 threads: (heads.heads * heads.head_dim.div_ceil(ATTEND_VALUES)) as u64,
                 threads_per_group,
             },
+        )
+    }
+
+    /// The mean of all rows, in place of the last row of `out`.
+    pub(super) fn mean(
+        &self,
+        run: &wgpu::Buffer,
+        width: usize,
+        x: &wgpu::Buffer,
+        out: &wgpu::Buffer,
+    ) -> Result<Dispatch, GpuError> {
+        let quads = width / 4;
+        self.dispatch(
+            "mean",
+            self.parts(WeightType::F32, NO_CACHE),
+            &[("WIDTH_QUADS", quads as f64)],
+            &[
+                run.as_entire_binding(),
+                x.as_entire_binding(),
+                out.as_entire_binding(),
+            ],
+            Grid::Fixed((quads as u64).div_ceil(THREADS)),
         )
     }
 

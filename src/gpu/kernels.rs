@@ -339,6 +339,14 @@ pub const KERNELS: &[Kernel] = &[
         layout: Some(WeightLayout::Columns),
     },
     Kernel {
+        name: "mean",
+        entry_point: "mean",
+        bindings: &[R, R, W],
+        body: body!("mean"),
+        parts: &[PartKind::Run],
+        layout: None,
+    },
+    Kernel {
         name: "select",
         entry_point: "select_token",
         bindings: &[W, R, W],

@@ -9,6 +9,7 @@ mod device;
 mod dispatch;
 mod error;
 mod execute;
+mod inspect;
 mod kernels;
 mod linear;
 mod loss;
@@ -20,6 +21,7 @@ mod probe;
 mod program;
 mod read_back;
 pub mod self_test;
+mod sentence;
 mod stopwatch;
 #[cfg(target_arch = "wasm32")]
 mod subgroups;

@@ -69,24 +69,7 @@ impl GpuModel {
         options: GpuModelOptions,
     ) -> Result<Self, GpuError> {
         Allowed::by_device(&gpu).check(&[&model], options)?;
-        let weights = model
-            .weights
-            .list
-            .iter()
-            .map(|it| Weight::allocate(&gpu, &it.name, it.weight_type, it.rows, it.cols))
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut rope_factors = None;
-        read_weights(source, &model, CHUNK_BYTES, |chunk| {
-            if Some(chunk.weight) == model.weights.rope_factors {
-                let weight_type = weights[chunk.weight.0].weight_type;
-                rope_factors = Some(weight_type.dequantize(&chunk.raw));
-            }
-            weights[chunk.weight.0].write_rows(&gpu, chunk.first_row, &chunk.raw);
-            // Staging memory is given back with the submit.
-            gpu.queue.submit([]);
-        })
-        .await?;
-
+        let (weights, rope_factors) = load_weights(&gpu, &model, source).await?;
         let config = &model.config;
         let capacity = Capacity::of(config, options);
         let context = capacity.context as usize;
@@ -141,7 +124,8 @@ impl GpuModel {
         let weights = &self.model.weights;
         let pieces = |id: WeightId| self.weights[id.0].pieces().len() as u32;
         // Besides the layers: embedding, head, choice.
-        let besides = pieces(weights.embedding) + pieces(weights.output) + 1;
+        let embedding = weights.embedding.map_or(0, pieces);
+        let besides = embedding + pieces(weights.output) + 1;
         (
             total,
             total.saturating_sub(besides) / self.model.config.num_layers as u32,
@@ -304,7 +288,7 @@ impl GpuModel {
         let (slot, width) = match options.head {
             Head::None => (crate::model::step::Slot::Residual, config.hidden_size),
             Head::HiddenStates => (crate::model::step::Slot::Hidden, config.hidden_size),
-            Head::LastLogits | Head::AllLogits => {
+            Head::LastLogits | Head::AllLogits | Head::Sentence => {
                 (crate::model::step::Slot::Logits, config.vocab_size)
             }
         };
@@ -347,6 +331,29 @@ impl GpuModel {
 }
 
 impl GpuModel {
+    /// A pass over all rows of a prompt on the model's own buffers, for looking at what it leaves there.
+    pub(super) fn compiled(&self, options: ForwardOptions) -> Result<Program, GpuError> {
+        let compiler = Compiler {
+            gpu: &self.gpu,
+            config: &self.model.config,
+            weights: &self.weights,
+            activations: &self.activations,
+        };
+        let steps = forward(&self.model.config, &self.model.weights, options);
+        compiler.prompt(&steps, Wanted::AllRows)
+    }
+
+    /// Encodes a [compiled](Self::compiled) pass over the prompt that was written.
+    pub(super) fn encode_program(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        program: &Program,
+        len: u32,
+    ) {
+        let run = &self.activations.run;
+        self.encode_pieces(encoder, run, program, [len, 1], |_, _| None, None);
+    }
+
     fn check_ids(&self, ids: &[u32], given: &[Vec<f32>]) -> Result<(), GpuError> {
         let field = "the prompt";
         let config = &self.model.config;
@@ -373,6 +380,32 @@ impl GpuModel {
         }
         Ok(())
     }
+}
+
+/// Reads a model's weights into buffers; gives the divisors of its rotations too, where there are some.
+pub(super) async fn load_weights(
+    gpu: &Gpu,
+    model: &Model,
+    source: &impl ByteSource,
+) -> Result<(Vec<Weight>, Option<Vec<f32>>), GpuError> {
+    let weights = model
+        .weights
+        .list
+        .iter()
+        .map(|it| Weight::allocate(gpu, &it.name, it.weight_type, it.rows, it.cols))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut rope_factors = None;
+    read_weights(source, model, CHUNK_BYTES, |chunk| {
+        if Some(chunk.weight) == model.weights.rope_factors {
+            let weight_type = weights[chunk.weight.0].weight_type;
+            rope_factors = Some(weight_type.dequantize(&chunk.raw));
+        }
+        weights[chunk.weight.0].write_rows(gpu, chunk.first_row, &chunk.raw);
+        // Staging memory is given back with the submit.
+        gpu.queue.submit([]);
+    })
+    .await?;
+    Ok((weights, rope_factors))
 }
 
 fn compile(

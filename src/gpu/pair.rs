@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::activations::{MAX_GIVEN, MAX_ROWS, RUN_BYTES};
 use super::dispatch::{Dispatch, encode};
 use super::linear::Linear;
+use super::sentence::GpuSentenceTransformer;
 use super::timing::{Phase, TIMESTAMP_BYTES, Timestamps};
 use super::{Gpu, GpuError, GpuModel, tokens_per_submit};
 use crate::clock::now_ms;
@@ -26,6 +27,8 @@ pub struct GpuPair {
     gpu: Arc<Gpu>,
     target: GpuModel,
     source: Option<Source>,
+    /// Loaded when a text is first to be compared.
+    pub(super) sentence: Option<GpuSentenceTransformer>,
     /// `Run`, timestamps, token ids.
     staging: wgpu::Buffer,
     /// A wait for `staging` was given up: it must be unmapped before it is used again.
@@ -52,6 +55,7 @@ impl GpuPair {
             gpu,
             target,
             source,
+            sentence: None,
             staging,
             is_staging_left: false,
             timestamps,
@@ -156,7 +160,7 @@ impl GpuPair {
         }
     }
 
-    fn check(&self, request: &Request) -> Result<(), GpuError> {
+    pub(super) fn check(&self, request: &Request) -> Result<(), GpuError> {
         self.gpu.check_alive()?;
         let generator = self.generator().map(GpuModel::model);
         let capacity = self.context_tokens() as usize;
@@ -183,7 +187,7 @@ impl GpuPair {
         Ok(())
     }
 
-    fn encode_generator(
+    pub(super) fn encode_generator(
         &self,
         encoder: &mut wgpu::CommandEncoder,
         input: &GeneratorInput,

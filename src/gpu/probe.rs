@@ -124,6 +124,7 @@ impl Gpu {
             kv_heads: PROBE_HEADS,
             head_dim: PROBE_HEAD_DIM,
             pairing: RopePairing::Neighbours,
+            is_causal: true,
             window: None,
         };
         let width = PROBE_HEADS * PROBE_HEAD_DIM;

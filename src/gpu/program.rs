@@ -190,6 +190,12 @@ impl Compiler<'_> {
                 &activations.cache[layer as usize],
                 &activations.attention,
             )?]),
+            Step::Mean { x, out } => Ok(vec![gpu.mean(
+                run,
+                self.width(x),
+                activations.slot(x),
+                activations.slot(out),
+            )?]),
         }
     }
 
@@ -280,7 +286,8 @@ fn written(step: Step) -> Option<Slot> {
         Step::Embed { out, .. }
         | Step::RmsNorm { out, .. }
         | Step::Linear { out, .. }
-        | Step::GatedLinear { out, .. } => Some(out),
+        | Step::GatedLinear { out, .. }
+        | Step::Mean { out, .. } => Some(out),
         Step::RotateAndCache { .. } => Some(Slot::Qkv),
         Step::Attend { .. } => Some(Slot::Attention),
     }

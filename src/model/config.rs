@@ -1,6 +1,7 @@
 //! Shape and constants of a model, from GGUF metadata.
 
 use super::ModelFault;
+use super::weights::SENTENCE_HEAD;
 use crate::formats::gguf::{Header, Metadata};
 
 /// Limits on what metadata may ask for, each above every model in use, so that no product of two
@@ -101,6 +102,8 @@ pub struct LlamaConfig {
     pub rope_scale: f32,
     /// Which values are rotated together.
     pub rope_pairing: RopePairing,
+    /// Whether a position sees none behind it; not in sentence transformers that see all.
+    pub is_causal: bool,
     /// How many positions, its own included, a position sees; `None`: all before it.
     pub sliding_window: Option<usize>,
     /// Whether the head is the embedding table.
@@ -125,6 +128,24 @@ impl LlamaConfig {
 
     /// Reads and checks the configuration. The vocabulary's size is that of the embedding table.
     pub fn from_header(header: &Header) -> Result<Self, ModelFault> {
+        Self::with_rows_of(header, "token_embd.weight")
+    }
+
+    /// The configuration of a sentence transformer, whose head is its linear map: `vocab_size` is the
+    /// length of its embeddings of texts.
+    pub(super) fn of_sentence_transformer(header: &Header) -> Result<Self, ModelFault> {
+        let config = Self::with_rows_of(header, SENTENCE_HEAD)?;
+        let is_causal = header.metadata.bool("semcot.sentence.causal")?;
+        let is_causal = is_causal.unwrap_or(false);
+        Ok(Self {
+            is_causal,
+            sliding_window: config.sliding_window.filter(|_| is_causal),
+            tied_embeddings: false,
+            ..config
+        })
+    }
+
+    fn with_rows_of(header: &Header, head: &str) -> Result<Self, ModelFault> {
         let metadata = &header.metadata;
         let name = metadata.required_str("general.architecture")?;
         let architecture =
@@ -151,7 +172,7 @@ impl LlamaConfig {
         )?;
         let config = Self {
             architecture,
-            vocab_size: vocab_size(header)?,
+            vocab_size: rows_of(header, head)?,
             hidden_size,
             intermediate_size: keys.in_range("feed_forward_length", None, 4, MAX_WIDTH)?,
             num_layers: keys.in_range("block_count", None, 1, MAX_LAYERS)?,
@@ -163,6 +184,7 @@ impl LlamaConfig {
             rope_theta: keys.positive("rope.freq_base", Some(10000.0))?,
             rope_scale: keys.rope_scale(header)?,
             rope_pairing: architecture.rope_pairing(),
+            is_causal: true,
             sliding_window: keys.sliding_window()?,
             tied_embeddings: header.tensor("output.weight").is_none(),
         };
@@ -218,8 +240,7 @@ impl LlamaConfig {
     }
 }
 
-fn vocab_size(header: &Header) -> Result<usize, ModelFault> {
-    let name = "token_embd.weight";
+fn rows_of(header: &Header, name: &str) -> Result<usize, ModelFault> {
     let table = header
         .tensor(name)
         .ok_or_else(|| ModelFault::MissingTensor {

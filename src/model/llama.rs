@@ -26,6 +26,9 @@ pub enum Head {
     LastLogits,
     /// Logits of all rows in [`Slot::Logits`].
     AllLogits,
+    /// A sentence transformer's: `W mean(norm(x)) + bias` over all rows, in row 0 of
+    /// [`Slot::Logits`].
+    Sentence,
 }
 
 impl From<Head> for ForwardOptions {
@@ -36,10 +39,12 @@ impl From<Head> for ForwardOptions {
 
 /// The forward pass as a list of steps.
 pub fn forward(config: &LlamaConfig, weights: &Weights, options: ForwardOptions) -> Vec<Step> {
-    let mut steps = vec![Step::Embed {
-        table: weights.embedding,
+    let mut steps = Vec::new();
+    // A sentence transformer's input lies in its residual stream already.
+    steps.extend(weights.embedding.map(|table| Step::Embed {
+        table,
         out: Slot::Residual,
-    }];
+    }));
     let layers = options.layers.unwrap_or(config.num_layers);
     for (index, layer) in weights.layers.iter().take(layers).enumerate() {
         attention(&mut steps, config, index as u32, layer);
@@ -132,15 +137,33 @@ fn to_feed_forward(norm: WeightId, weight: WeightId, output: Output) -> Step {
     }
 }
 
-/// Hidden states `norm(x)`, or logits `W_output norm(x)`.
+/// Hidden states `norm(x)`, logits `W_output norm(x)`, or the embedding of all rows together.
 fn head(steps: &mut Vec<Step>, weights: &Weights, head: Head) {
+    let to_hidden = Step::RmsNorm {
+        x: Slot::Residual,
+        weight: weights.output_norm,
+        out: Slot::Hidden,
+    };
     let last_row_only = match head {
         Head::None => return,
         Head::HiddenStates => {
-            steps.push(Step::RmsNorm {
+            steps.push(to_hidden);
+            return;
+        }
+        Head::Sentence => {
+            steps.push(to_hidden);
+            steps.push(Step::Mean {
+                x: Slot::Hidden,
+                out: Slot::Residual,
+            });
+            steps.push(Step::Linear {
                 x: Slot::Residual,
-                weight: weights.output_norm,
-                out: Slot::Hidden,
+                norm: None,
+                weight: weights.output,
+                bias: weights.output_bias,
+                out: Slot::Logits,
+                output: Output::Store { first: 0 },
+                last_row_only: true,
             });
             return;
         }

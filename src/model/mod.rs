@@ -23,7 +23,7 @@ pub use generate::{GenerateOptions, Generated, generate};
 pub use kv_cache::KvType;
 pub use llama::{ForwardOptions, Head, forward};
 pub use load::{Chunk, read_weights};
-pub use request::{RequestError, check_ids, check_pair, insert_given};
+pub use request::{RequestError, check_ids, check_pair, check_sentence_transformer, insert_given};
 pub use rope::{rope_frequencies, rope_table};
 pub use sampling::{REPETITION_WINDOW, Sampling};
 pub use state::RunState;
@@ -48,6 +48,15 @@ pub struct Model {
     pub weights: Weights,
     /// What makes the model a generator of implicit tokens; absent in others.
     pub generator: Option<Generator>,
+    /// What makes the model a sentence transformer; absent in others.
+    pub sentence: Option<Sentence>,
+}
+
+/// Where a sentence transformer takes its input from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sentence {
+    /// The target's residual stream before this layer is its input.
+    pub first_layer: usize,
 }
 
 /// How a generator is asked for implicit tokens.
@@ -96,6 +105,36 @@ impl Model {
             config,
             weights,
             generator,
+            sentence: None,
+        })
+    }
+
+    /// Reads the header of a sentence transformer's file: layers of a target, and what makes one vector
+    /// of a text of their hidden states.
+    pub async fn open_sentence_transformer(source: &impl ByteSource) -> Result<Self, ModelError> {
+        let file = source.name().to_owned();
+        let header = read_header(source).await;
+        let model = header
+            .map_err(ModelFault::Gguf)
+            .and_then(|header| Self::sentence_transformer_from_header(header, &file));
+        model.map_err(|fault| ModelError { file, fault })
+    }
+
+    fn sentence_transformer_from_header(header: Header, file: &str) -> Result<Self, ModelFault> {
+        let config = LlamaConfig::of_sentence_transformer(&header)?;
+        let weights = Weights::of_sentence_transformer(&header, &config)?;
+        let first_layer = header
+            .metadata
+            .required_u32("semcot.sentence.first_layer")?;
+        Ok(Self {
+            file: file.to_owned(),
+            metadata: header.metadata,
+            config,
+            weights,
+            generator: None,
+            sentence: Some(Sentence {
+                first_layer: first_layer as usize,
+            }),
         })
     }
 }

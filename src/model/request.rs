@@ -3,7 +3,8 @@
 
 use super::run::Request;
 use super::step::EMBEDDING_GIVEN;
-use super::{Model, ModelFault};
+use super::weights::SENTENCE_HEAD;
+use super::{Model, ModelFault, Sentence};
 
 /// A request that cannot be run on a pair of models.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +40,9 @@ pub enum RequestError {
     /// Implicit tokens are asked for without a generator.
     #[error("implicit tokens are asked for, but no generator is loaded")]
     NoGenerator,
+    /// Texts are to be embedded without a sentence transformer.
+    #[error("texts are to be embedded, but no sentence transformer is loaded")]
+    NoSentenceTransformer,
     /// The rows given and the rows marked as given do not agree.
     #[error("{field} has {marked} rows for given embeddings, but {given} of its width are given")]
     Given {
@@ -81,6 +85,7 @@ impl RequestError {
             Self::TooLong { .. } => "request_too_long",
             Self::Token { .. } => "request_token",
             Self::NoGenerator => "request_no_generator",
+            Self::NoSentenceTransformer => "request_no_sentence_transformer",
             Self::Given { .. } => "request_given",
             Self::Option { .. } => "request_option",
             Self::Rows { .. } => "request_rows",
@@ -253,4 +258,29 @@ pub fn check_pair(target: &Model, generator: &Model) -> Result<(), ModelFault> {
         ));
     }
     Ok(())
+}
+
+/// Checks that a sentence transformer goes on from this target's layers; gives the layer that it begins
+/// at.
+pub fn check_sentence_transformer(target: &Model, sentence: &Model) -> Result<usize, ModelFault> {
+    let Some(Sentence { first_layer }) = sentence.sentence else {
+        return Err(ModelFault::MissingTensor {
+            tensor: SENTENCE_HEAD.to_owned(),
+        });
+    };
+    if sentence.config.hidden_size != target.config.hidden_size {
+        return Err(ModelFault::config(
+            "embedding_length of the sentence transformer",
+            sentence.config.hidden_size,
+            "the target's embedding_length",
+        ));
+    }
+    if first_layer > target.config.num_layers {
+        return Err(ModelFault::config(
+            "semcot.sentence.first_layer",
+            first_layer,
+            "at most the target's block_count",
+        ));
+    }
+    Ok(first_layer)
 }

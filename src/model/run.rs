@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use serde::Serialize;
 
-use super::Sampling;
+use super::{LlamaConfig, Sampling};
 
 /// What the generator reads, and which of its rows become implicit tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,4 +96,33 @@ pub trait Execute {
 
     /// K to use where the caller names none, from this device's own measured costs.
     fn default_tokens_per_submit(&self) -> u32;
+}
+
+/// An executor whose implicit tokens can be looked at, beside the vectors that they are compared with.
+#[allow(async_fn_in_trait)] // one thread: neither wasm nor the command sends these futures
+pub trait Inspect: Execute {
+    /// Shape of the target.
+    fn target_config(&self) -> &LlamaConfig;
+
+    /// Whether the sentence transformer is loaded.
+    fn has_sentence_transformer(&self) -> bool;
+
+    /// The implicit tokens `[count, hidden_size]` of a request, as they enter the target; none where it
+    /// has no generator input.
+    async fn implicit_tokens(&mut self, request: &Request) -> Result<Vec<f32>, Self::Error>;
+
+    /// The target's input embeddings `[ids.len(), hidden_size]` of tokens.
+    async fn embeddings(&mut self, ids: &[u32]) -> Result<Vec<f32>, Self::Error>;
+
+    /// The sentence transformer's embedding of each text, by the ids that the target reads.
+    ///
+    /// # Errors
+    /// When none is loaded, or a text takes no or too many tokens.
+    async fn embed_texts(&mut self, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>, Self::Error>;
+
+    /// Its embedding of rows `[any, hidden_size]` in place of the target's hidden states.
+    ///
+    /// # Errors
+    /// When none is loaded.
+    async fn embed_rows(&mut self, rows: &[f32]) -> Result<Vec<f32>, Self::Error>;
 }

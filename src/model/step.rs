@@ -98,11 +98,19 @@ pub enum Step {
         /// RMS norms of each head of queries and of keys before rotation.
         norms: Option<HeadNorms>,
     },
-    /// Causal grouped-query attention of the queries in [`Slot::Qkv`] over the layer's cache up
-    /// to each row's own position, into [`Slot::Attention`].
+    /// Grouped-query attention of the queries in [`Slot::Qkv`] over the layer's cache, into
+    /// [`Slot::Attention`]: causal, up to each row's own position, but in a sentence transformer that
+    /// sees all rows.
     Attend {
         /// Layer whose cache is read.
         layer: u32,
+    },
+    /// `out[last row of the run] = mean over the rows of x`.
+    Mean {
+        /// Input.
+        x: Slot,
+        /// Output, another slot of the same width.
+        out: Slot,
     },
 }
 

@@ -8,6 +8,9 @@ use super::{Architecture, LlamaConfig, ModelFault};
 use crate::formats::gguf::{Header, TensorInfo};
 use crate::weights::WeightType;
 
+/// The linear map behind a sentence transformer's mean, `[embedding_size, hidden_size]`.
+pub(super) const SENTENCE_HEAD: &str = "semcot.sentence.weight";
+
 /// Tensors outside the layers that some models compute with and that are not read here.
 const UNSUPPORTED: [&str; 5] = [
     "output.bias",
@@ -37,14 +40,16 @@ pub struct Weight {
 pub struct Weights {
     /// All of them; a [`WeightId`] is an index into this list.
     pub list: Vec<Weight>,
-    /// Embedding table `[vocab_size, hidden_size]`.
-    pub embedding: WeightId,
+    /// Embedding table `[vocab_size, hidden_size]`; none in a sentence transformer, whose input is given.
+    pub embedding: Option<WeightId>,
     /// Layers from the input on.
     pub layers: Vec<LayerWeights>,
     /// Norm before the head `[hidden_size]`.
     pub output_norm: WeightId,
     /// Head `[vocab_size, hidden_size]`; the embedding table where they are tied.
     pub output: WeightId,
+    /// `[vocab_size]`; only of a sentence transformer.
+    pub output_bias: Option<WeightId>,
     /// Divisors of the rotation frequencies `[head_dim / 2]`.
     pub rope_factors: Option<WeightId>,
     /// From a generator's hidden states to the target's embeddings.
@@ -158,21 +163,49 @@ impl Weights {
         } else {
             list.matrix("output.weight", config.vocab_size, hidden)?
         };
-        let rope_factors = match header.tensor("rope_freqs.weight") {
-            Some(tensor) => Some(list.vector(&tensor.name, config.head_dim / 2)?),
-            None => None,
-        };
+        let rope_factors = list.rope_factors(config)?;
         let projection = list.projection(hidden)?;
         let layers = layers?;
         list.check_all_used(config.architecture)?;
         Ok(Self {
             list: list.weights,
-            embedding,
+            embedding: Some(embedding),
             layers,
             output_norm,
             output,
+            output_bias: None,
             rope_factors,
             projection,
+        })
+    }
+
+    /// The weights of a sentence transformer: layers, norm, and the linear map as its head.
+    pub(super) fn of_sentence_transformer(
+        header: &Header,
+        config: &LlamaConfig,
+    ) -> Result<Self, ModelFault> {
+        let mut list = List {
+            header,
+            weights: Vec::new(),
+        };
+        let layers: Result<_, _> = (0..config.num_layers)
+            .map(|layer| list.layer(layer, config))
+            .collect();
+        let output_norm = list.vector("output_norm.weight", config.hidden_size)?;
+        let output = list.matrix(SENTENCE_HEAD, config.vocab_size, config.hidden_size)?;
+        let output_bias = list.vector("semcot.sentence.bias", config.vocab_size)?;
+        let rope_factors = list.rope_factors(config)?;
+        let layers = layers?;
+        list.check_all_used(config.architecture)?;
+        Ok(Self {
+            list: list.weights,
+            embedding: None,
+            layers,
+            output_norm,
+            output,
+            output_bias: Some(output_bias),
+            rope_factors,
+            projection: None,
         })
     }
 }
@@ -201,6 +234,13 @@ impl List<'_> {
             gate_up: self.gate_up(&name, config)?,
             down: self.matrix(&name("ffn_down"), hidden, wide)?,
         })
+    }
+
+    fn rope_factors(&mut self, config: &LlamaConfig) -> Result<Option<WeightId>, ModelFault> {
+        match self.header.tensor("rope_freqs.weight") {
+            Some(tensor) => Ok(Some(self.vector(&tensor.name, config.head_dim / 2)?)),
+            None => Ok(None),
+        }
     }
 
     fn gate_up(

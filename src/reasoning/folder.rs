@@ -86,6 +86,19 @@ impl Folder {
         self.verified(&self.manifest.files.generator).await
     }
 
+    /// The sentence transformer's files as one, checked likewise; `None` where the folder has none.
+    ///
+    /// # Errors
+    /// When one cannot be opened, or is not the file that the manifest describes.
+    pub async fn sentence_transformer(
+        &self,
+    ) -> Result<Option<SplitSource<FileSource>>, FolderError> {
+        match &self.manifest.files.sentence_transformer {
+            Some(model) => self.verified(model).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     async fn verified(&self, model: &ModelFile) -> Result<SplitSource<FileSource>, FolderError> {
         let sources: Result<_, _> = model.all().map(|it| self.verified_file(it)).collect();
         let joined = SplitSource::open(sources?).await;

@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 use serde::Serialize;
 
 use crate::formats::manifest::Manifest;
-use crate::model::run::Execute;
+use crate::model::run::{Execute, Request};
 use crate::tokenizer::Tokenizer;
 
 use super::Mode;
 use super::answer::Answer;
+use super::inspect::Embedded;
 use super::request::{Limits, Prompts};
 
 /// The largest number of implicit tokens that may be asked for. The pair was trained with a
@@ -104,6 +105,18 @@ pub enum AskError<E: std::error::Error + 'static> {
         /// Largest allowed.
         max: u32,
     },
+    /// A text to be compared says nothing, or more than the sentence transformer reads.
+    #[error(
+        "text {index} takes {tokens} tokens; the sentence transformer compares texts of 1 to {most}"
+    )]
+    TextLength {
+        /// Which of the texts, from 0 on.
+        index: usize,
+        /// Its tokens.
+        tokens: usize,
+        /// Most tokens.
+        most: usize,
+    },
     /// The device failed.
     #[error(transparent)]
     Run(E),
@@ -111,8 +124,10 @@ pub enum AskError<E: std::error::Error + 'static> {
 
 /// A pair of models that answers questions on an executor.
 pub struct Pair<E> {
-    executor: E,
-    tokenizer: Tokenizer,
+    pub(super) executor: E,
+    pub(super) tokenizer: Tokenizer,
+    /// Embeddings of texts that were compared before.
+    pub(super) embedded: Embedded,
     prompts: Prompts,
     implicit_tokens: u32,
     max_tokens: u32,
@@ -164,6 +179,7 @@ impl<E: Execute> Pair<E> {
         Ok(Pair {
             executor,
             tokenizer,
+            embedded: Embedded::default(),
             prompts,
             implicit_tokens: manifest.implicit_tokens,
             max_tokens: manifest.max_tokens,
@@ -196,27 +212,7 @@ impl<E: Execute> Pair<E> {
         mut on_piece: impl FnMut(Piece) -> ControlFlow<()>,
     ) -> Result<Answer, AskError<E::Error>> {
         let started = crate::clock::now_ms();
-        let limits = self.limits(options)?;
-        if question.len() > MAX_QUESTION_BYTES {
-            return Err(AskError::QuestionTooManyBytes {
-                bytes: question.len(),
-            });
-        }
-        if question.trim().is_empty() {
-            return Err(AskError::EmptyQuestion);
-        }
-        let request = self
-            .prompts
-            .request(&self.tokenizer, question, options.mode, limits);
-        let context_length = self.executor.context_length();
-        if request.target_ids.len() + limits.max_tokens as usize > context_length as usize {
-            return Err(AskError::QuestionTooLong {
-                tokens: request.target_ids.len(),
-                max_tokens: limits.max_tokens,
-                context_length,
-            });
-        }
-
+        let request = self.request(question, options)?;
         let implicit_tokens = request.generator.as_ref().map_or(0, |input| input.count);
         let mut stream = self.tokenizer.stream();
         let mut written: Vec<u32> = Vec::new();
@@ -265,6 +261,35 @@ impl<E: Execute> Pair<E> {
         // From text in to text out: tokenizing and decoding are part of what a visitor waits for.
         answer.ms.total = crate::clock::now_ms() - started;
         Ok(answer)
+    }
+
+    /// What the executor is to run.
+    pub(super) fn request(
+        &self,
+        question: &str,
+        options: &AskOptions,
+    ) -> Result<Request, AskError<E::Error>> {
+        let limits = self.limits(options)?;
+        if question.len() > MAX_QUESTION_BYTES {
+            return Err(AskError::QuestionTooManyBytes {
+                bytes: question.len(),
+            });
+        }
+        if question.trim().is_empty() {
+            return Err(AskError::EmptyQuestion);
+        }
+        let request = self
+            .prompts
+            .request(&self.tokenizer, question, options.mode, limits);
+        let context_length = self.executor.context_length();
+        if request.target_ids.len() + limits.max_tokens as usize > context_length as usize {
+            return Err(AskError::QuestionTooLong {
+                tokens: request.target_ids.len(),
+                max_tokens: limits.max_tokens,
+                context_length,
+            });
+        }
+        Ok(request)
     }
 
     fn limits(&self, options: &AskOptions) -> Result<Limits, AskError<E::Error>> {

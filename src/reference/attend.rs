@@ -12,12 +12,15 @@ pub struct Attend {
     pub kv_heads: usize,
     /// Width of a head.
     pub head_dim: usize,
-    /// Positions that a row sees, itself among them; `None`: all up to its own.
+    /// Whether a row sees no position behind its own; else all of the pass.
+    pub is_causal: bool,
+    /// If causal, positions that a row sees, itself among them; `None`: all up to its own.
     pub window: Option<usize>,
 }
 
-/// `out[row, head] = sum over t <= position of softmax(q . k[t] / sqrt(head_dim)) v[t]`; query head
-/// h reads key and value head `h * kv_heads / heads`.
+/// `out[row, head] = sum over t <= position of softmax(q . k[t] / sqrt(head_dim)) v[t]`, over all t up
+/// to the pass's last where it is not causal; query head h reads key and value head
+/// `h * kv_heads / heads`.
 ///
 /// `qkv` `[rows, (heads + 2 kv_heads) * head_dim]` with rotated queries, `keys` and `values`
 /// `[context, kv_heads, head_dim]`, `out` `[rows, heads * head_dim]`.
@@ -35,7 +38,12 @@ pub fn attend(
         .chunks_exact(qkv_width)
         .zip(out.chunks_exact_mut(attend.heads * head_dim));
     for (row, (qkv, out)) in rows.take(run.rows as usize).enumerate() {
-        let seen = run.position as usize + row + 1;
+        let last = if attend.is_causal {
+            row
+        } else {
+            run.rows as usize - 1
+        };
+        let seen = run.position as usize + last + 1;
         let positions = seen - attend.window.map_or(seen, |window| window.min(seen))..seen;
         for (head, out) in out.chunks_exact_mut(head_dim).enumerate() {
             let query = &qkv[head * head_dim..][..head_dim];

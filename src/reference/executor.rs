@@ -1,7 +1,7 @@
 //! Runs lists of steps on the CPU: one loaded model with its cache.
 
 use super::{Attend, Linear, Rotate, RotateNorms};
-use super::{attend, embed, matmul, matvec, rms_norm, rotate_and_cache, sample, select};
+use super::{attend, embed, matmul, matvec, mean, rms_norm, rotate_and_cache, sample, select};
 use crate::formats::source::ByteSource;
 use crate::model::step::{Output, Slot, Step, WeightId};
 use crate::model::{
@@ -88,7 +88,23 @@ impl Executor {
         source: &impl ByteSource,
         options: ExecutorOptions,
     ) -> Result<Self, ModelError> {
-        let model = Model::open(source).await?;
+        Self::of_model(Model::open(source).await?, source, options).await
+    }
+
+    /// Opens a sentence transformer's file likewise.
+    pub async fn load_sentence_transformer(
+        source: &impl ByteSource,
+        options: ExecutorOptions,
+    ) -> Result<Self, ModelError> {
+        let model = Model::open_sentence_transformer(source).await?;
+        Self::of_model(model, source, options).await
+    }
+
+    async fn of_model(
+        model: Model,
+        source: &impl ByteSource,
+        options: ExecutorOptions,
+    ) -> Result<Self, ModelError> {
         let mut weights = vec![Vec::new(); model.weights.list.len()];
         for (values, weight) in weights.iter_mut().zip(&model.weights.list) {
             *values = vec![0.0; weight.rows * weight.cols];
@@ -168,6 +184,43 @@ impl Executor {
         };
         self.pass(ids, given, options)?;
         Ok(self.slots.residual.clone())
+    }
+
+    /// A sentence transformer's embedding of rows `[any, hidden_size]` of the residual stream.
+    pub fn sentence_embedding(&mut self, rows: &[f32]) -> Result<Vec<f32>, RequestError> {
+        let field = "the rows to embed";
+        let count = rows.len() / self.model.config.hidden_size;
+        if count == 0 {
+            return Err(RequestError::Empty { field });
+        }
+        if count > self.positions() {
+            return Err(RequestError::TooLong {
+                field,
+                tokens: count as u64,
+                capacity: self.positions(),
+            });
+        }
+        self.run = RunState {
+            rows: count as u32,
+            ..RunState::default()
+        };
+        self.slots.residual = rows.to_vec();
+        let steps = forward(
+            &self.model.config,
+            &self.model.weights,
+            Head::Sentence.into(),
+        );
+        self.execute(&steps, &[]);
+        Ok(self.slots.logits.clone())
+    }
+
+    /// The input embeddings `[ids.len(), hidden_size]` of tokens.
+    pub fn embeddings(&mut self, ids: &[u32]) -> Result<Vec<f32>, RequestError> {
+        let mut rows = Vec::with_capacity(ids.len() * self.model.config.hidden_size);
+        for ids in ids.chunks(self.positions()) {
+            rows.extend(self.residual(ids, &[], 0)?);
+        }
+        Ok(rows)
     }
 
     /// Reads a prompt from position 0 on.
@@ -341,6 +394,11 @@ impl Executor {
             }),
             Step::RotateAndCache { layer, norms } => self.rotate_and_cache(layer, norms),
             Step::Attend { layer } => self.attend(layer),
+            Step::Mean { x, out } => {
+                let mut rows = self.take_for(out, self.run.rows);
+                mean(&self.run, self.width(x), self.slots.get(x), &mut rows);
+                *self.slots.of(out) = rows;
+            }
         }
     }
 
@@ -414,6 +472,7 @@ impl Executor {
             heads: config.num_heads,
             kv_heads: config.num_kv_heads,
             head_dim: config.head_dim,
+            is_causal: config.is_causal,
             window: config.sliding_window,
         };
         let cache = &self.caches[layer as usize];

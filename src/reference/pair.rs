@@ -5,13 +5,19 @@ use std::ops::ControlFlow;
 use super::{Executor, ExecutorOptions};
 use crate::clock::now_ms;
 use crate::formats::source::ByteSource;
-use crate::model::run::{Execute, Milliseconds, Report, Request};
-use crate::model::{Head, Model, ModelError, RequestError, RunState, check_pair, forward};
+use crate::model::run::{Execute, Inspect, Milliseconds, Report, Request};
+use crate::model::{
+    Head, LlamaConfig, Model, ModelError, RequestError, RunState, check_pair,
+    check_sentence_transformer, forward,
+};
 
 /// A target, and the generator that makes its implicit tokens.
 pub struct PairExecutor {
     target: Executor,
     generator: Option<Executor>,
+    /// With the layer of the target whose input is its own.
+    sentence: Option<(Executor, usize)>,
+    options: ExecutorOptions,
 }
 
 impl PairExecutor {
@@ -23,6 +29,8 @@ impl PairExecutor {
         Ok(Self {
             target: Executor::load(target, options).await?,
             generator: None,
+            sentence: None,
+            options,
         })
     }
 
@@ -41,7 +49,25 @@ impl PairExecutor {
         Ok(Self {
             target,
             generator: Some(generator),
+            sentence: None,
+            options,
         })
+    }
+
+    /// Loads the sentence transformer that was trained on the target's hidden states.
+    pub async fn load_sentence_transformer(
+        &mut self,
+        source: &impl ByteSource,
+    ) -> Result<(), ModelError> {
+        let sentence = Executor::load_sentence_transformer(source, self.options).await?;
+        let model = sentence.model();
+        let first_layer = check_sentence_transformer(self.target.model(), model);
+        let first_layer = first_layer.map_err(|fault| ModelError {
+            file: model.file.clone(),
+            fault,
+        })?;
+        self.sentence = Some((sentence, first_layer));
+        Ok(())
     }
 
     /// The target.
@@ -143,5 +169,41 @@ impl Execute for PairExecutor {
     fn default_tokens_per_submit(&self) -> u32 {
         // Nothing is submitted and nothing is read back: hand over each token as it is written.
         1
+    }
+}
+
+impl Inspect for PairExecutor {
+    fn target_config(&self) -> &LlamaConfig {
+        &self.target.model().config
+    }
+
+    fn has_sentence_transformer(&self) -> bool {
+        self.sentence.is_some()
+    }
+
+    async fn implicit_tokens(&mut self, request: &Request) -> Result<Vec<f32>, RequestError> {
+        self.check(request)?;
+        PairExecutor::implicit_tokens(self, request)
+    }
+
+    async fn embeddings(&mut self, ids: &[u32]) -> Result<Vec<f32>, RequestError> {
+        self.target.embeddings(ids)
+    }
+
+    async fn embed_texts(&mut self, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>, RequestError> {
+        let sentence = self.sentence.as_mut();
+        let (sentence, first_layer) = sentence.ok_or(RequestError::NoSentenceTransformer)?;
+        let mut embeddings = Vec::with_capacity(texts.len());
+        for ids in texts {
+            let rows = self.target.residual(ids, &[], *first_layer)?;
+            embeddings.push(sentence.sentence_embedding(&rows)?);
+        }
+        Ok(embeddings)
+    }
+
+    async fn embed_rows(&mut self, rows: &[f32]) -> Result<Vec<f32>, RequestError> {
+        let sentence = self.sentence.as_mut();
+        let (sentence, _) = sentence.ok_or(RequestError::NoSentenceTransformer)?;
+        sentence.sentence_embedding(rows)
     }
 }

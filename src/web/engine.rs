@@ -23,7 +23,7 @@ use crate::reasoning::{AskOptions, Mode, Pair};
 /// A target with its generator on the graphics device of this page or worker.
 #[wasm_bindgen]
 pub struct Engine {
-    pair: Pair<GpuPair>,
+    pub(super) pair: Pair<GpuPair>,
     manifest: Manifest,
 }
 

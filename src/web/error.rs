@@ -10,7 +10,7 @@ use crate::formats::gguf::GgufError;
 use crate::formats::manifest::ManifestError;
 use crate::formats::source::SourceError;
 use crate::gpu::GpuError;
-use crate::model::{ModelError, ModelFault};
+use crate::model::{ModelError, ModelFault, RequestError};
 use crate::reasoning::AskError;
 use crate::reasoning::loading::LoadError;
 
@@ -80,6 +80,7 @@ fn code_of_gpu(error: &GpuError) -> &'static str {
         GpuError::LimitTooLow { .. } | GpuError::DoesNotFit { .. } => "limit-too-low",
         GpuError::OutOfMemory { .. } => "out-of-memory",
         GpuError::DeviceLost { .. } => "device-lost",
+        GpuError::Request(RequestError::NoSentenceTransformer) => "unsupported-model",
         GpuError::Unsupported { .. } | GpuError::LayoutNotOffered { .. } | GpuError::Request(_) => {
             "bad-input"
         }

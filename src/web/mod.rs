@@ -5,6 +5,7 @@ mod digest;
 mod engine;
 mod error;
 mod forward;
+mod inspect;
 mod preflight;
 mod problems;
 mod single;
@@ -14,7 +15,7 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use self::error::JsResult;
-use crate::formats::manifest::Manifest;
+use crate::formats::manifest::{Manifest, ModelFile};
 
 /// Runs once when the module is started: a panic names its place in the console.
 #[wasm_bindgen(start)]
@@ -30,14 +31,20 @@ struct ListedFile<'a> {
     sha256: &'a str,
 }
 
-/// The files of each model that inference needs of a model folder, the target first, by its
-/// semcot.json, checked.
+/// The files of each model of a model folder by its semcot.json, checked: the target's, the generator's,
+/// and those of the sentence transformer, which answers do not need and a folder may lack.
 #[wasm_bindgen(js_name = manifestFiles, unchecked_return_type = "{ path: string, bytes: number, sha256: string }[][]")]
 pub fn manifest_files(text: &str) -> JsResult<JsValue> {
     let manifest = Manifest::parse(text.as_bytes()).map_err(error::from_manifest)?;
-    let models = [&manifest.files.target, &manifest.files.generator];
+    let files = &manifest.files;
+    let models = [
+        Some(&files.target),
+        Some(&files.generator),
+        files.sentence_transformer.as_ref(),
+    ];
     let listed = models.map(|model| {
-        let files = model.all().map(|it| ListedFile {
+        let files = model.into_iter().flat_map(ModelFile::all);
+        let files = files.map(|it| ListedFile {
             path: &it.path,
             bytes: it.bytes,
             sha256: &it.sha256,

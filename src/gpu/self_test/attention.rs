@@ -39,13 +39,14 @@ pub struct HeadsCase {
 }
 
 impl HeadsCase {
-    fn heads(self, pairing: RopePairing, window: Option<usize>) -> Heads {
+    fn heads(self, pairing: RopePairing) -> Heads {
         Heads {
             heads: self.heads,
             kv_heads: self.kv_heads,
             head_dim: self.head_dim,
             pairing,
-            window,
+            is_causal: true,
+            window: None,
         }
     }
 
@@ -126,7 +127,7 @@ impl RotateCase {
         let (query_weight, key_weight) = (gpu.vector(&query_norm)?, gpu.vector(&key_norm)?);
         let dispatch = gpu.rotate_and_cache(
             &gpu.run_buffer(pass.run())?,
-            heads.heads(self.pairing, None),
+            heads.heads(self.pairing),
             &gpu.filled("rotations", bytemuck::cast_slice::<_, f32>(&rotations))?,
             &qkv_buffer,
             &cache,
@@ -188,6 +189,8 @@ impl RotateCase {
 pub struct AttendCase {
     /// The heads.
     pub heads: HeadsCase,
+    /// Whether a row sees no position behind its own.
+    pub is_causal: bool,
     /// Positions that a row sees.
     pub window: Option<usize>,
     /// Whether the kernel for one row is meant; else the one for many.
@@ -223,7 +226,11 @@ impl AttendCase {
         };
         let dispatch = gpu.attend(
             &gpu.run_buffer(pass.run())?,
-            heads.heads(RopePairing::Neighbours, self.window),
+            Heads {
+                is_causal: self.is_causal,
+                window: self.window,
+                ..heads.heads(RopePairing::Neighbours)
+            },
             rows,
             &gpu.filled("qkv", &qkv)?,
             &cache,
@@ -237,6 +244,7 @@ impl AttendCase {
             heads: heads.heads,
             kv_heads: heads.kv_heads,
             head_dim: heads.head_dim,
+            is_causal: self.is_causal,
             window: self.window,
         };
         if !pass.is_done {

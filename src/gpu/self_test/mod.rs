@@ -16,7 +16,7 @@ mod tokens;
 pub use attention::{AttendCase, HeadsCase, RotateCase};
 pub use linear::LinearCase;
 pub use packed::PackCase;
-pub use rows::{EmbedCase, RmsNormCase};
+pub use rows::{EmbedCase, MeanCase, RmsNormCase};
 pub(super) use table::quick_cases;
 pub use table::{SMALL_BINDING_BYTES, cases, cases_in_pieces};
 pub use tokens::{SampleCase, SelectCase};
@@ -39,6 +39,8 @@ pub enum Case {
     Rotate(RotateCase),
     /// `attend`.
     Attend(AttendCase),
+    /// `mean`.
+    Mean(MeanCase),
     /// `select`.
     Select(SelectCase),
     /// `sample`.
@@ -55,6 +57,7 @@ impl Case {
             Self::Pack(_) => "pack_rows",
             Self::Rotate(_) => "rotate_and_cache",
             Self::Attend(_) => "attend",
+            Self::Mean(_) => "mean",
             Self::Select(_) => "select",
             Self::Sample(_) => "sample",
         }
@@ -70,6 +73,7 @@ impl Case {
             Self::Pack(it) => it.check(gpu).await,
             Self::Rotate(it) => it.check(gpu).await,
             Self::Attend(it) => it.check(gpu).await,
+            Self::Mean(it) => it.check(gpu).await,
             Self::Select(it) => it.check(gpu).await,
             Self::Sample(it) => it.check(gpu).await,
         };

@@ -1,4 +1,4 @@
-//! Cases of the kernels that take rows as they are: `embed` and `rms_norm`.
+//! Cases of the kernels that take rows as they are: `embed`, `rms_norm` and `mean`.
 
 use super::super::activations::GIVEN_FIRST;
 use super::super::{Gpu, GpuError};
@@ -15,6 +15,9 @@ const EMBED_TOLERANCE: f32 = 1e-6;
 /// A sum of squares in f32 against f64: 5e-7 was the most on lavapipe and SwiftShader; GPUs may take
 /// 1/sqrt two units less exactly.
 const RMS_NORM_TOLERANCE: f32 = 5e-6;
+
+/// A sum of up to 33 values in f32 against f64: at most as many half units in the last place.
+const MEAN_TOLERANCE: f32 = 2e-6;
 
 const EPS: f32 = 1e-5;
 
@@ -105,5 +108,39 @@ impl RmsNormCase {
             reference::rms_norm(&run, &weight, &x[first..], EPS, &mut out[first..]);
         }
         Ok(Comparison::new(&found, &out, RMS_NORM_TOLERANCE))
+    }
+}
+
+/// The mean of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MeanCase {
+    /// Width of a row.
+    pub width: usize,
+    /// The rows.
+    pub pass: Pass,
+}
+
+impl MeanCase {
+    pub(super) async fn check(&self, gpu: &Gpu) -> Result<Comparison, GpuError> {
+        let mut values = Values::new();
+        let (width, pass) = (self.width, self.pass);
+        let x = values.within(1.0, pass.buffer_rows() * width);
+        let mut out = values.within(1.0, pass.buffer_rows() * width);
+        let out_buffer = gpu.filled("out", &out)?;
+        let run = gpu.run_buffer(pass.run())?;
+        let dispatch = gpu.mean(&run, width, &gpu.filled("x", &x)?, &out_buffer)?;
+        let found: Vec<f32> = gpu
+            .written(&[dispatch], pass.rows, &out_buffer, out.len())
+            .await?;
+        if !pass.is_done {
+            let first = pass.first_row as usize * width;
+            reference::mean(
+                &pass.run_from_row_0(),
+                width,
+                &x[first..],
+                &mut out[first..],
+            );
+        }
+        Ok(Comparison::new(&found, &out, MEAN_TOLERANCE))
     }
 }

@@ -9,8 +9,8 @@
 use super::super::variants::Axis;
 use super::super::{Halves, Layout, Products, Reduce, kernel};
 use super::{
-    AttendCase, Case, EmbedCase, HeadsCase, LinearCase, PackCase, Pass, RmsNormCase, RotateCase,
-    SampleCase, SelectCase,
+    AttendCase, Case, EmbedCase, HeadsCase, LinearCase, MeanCase, PackCase, Pass, RmsNormCase,
+    RotateCase, SampleCase, SelectCase,
 };
 use crate::model::{KvType, RopePairing, Sampling};
 use crate::weights::WeightType;
@@ -80,6 +80,7 @@ pub fn cases(layout: Layout) -> Vec<Case> {
     sample(&mut cases);
     rotate(&mut cases);
     attend(&mut cases);
+    mean(&mut cases);
     if layout == Reduce::Serial.into() || layout == Reduce::Workgroup.into() {
         return cases;
     }
@@ -126,6 +127,7 @@ pub(in super::super) fn quick_cases(axis: Axis) -> Vec<Case> {
     let attend = |is_one_row, pass| {
         Case::Attend(AttendCase {
             heads: HEADS[3],
+            is_causal: true,
             window: None,
             is_one_row,
             kv: KvType::F16,
@@ -475,6 +477,7 @@ fn attend(cases: &mut Vec<Case>) {
     let mut add = |heads, window, kv, is_one_row, pass| {
         cases.push(Case::Attend(AttendCase {
             heads,
+            is_causal: true,
             window,
             is_one_row,
             kv,
@@ -508,5 +511,31 @@ fn attend(cases: &mut Vec<Case>) {
         );
         add(HEADS[0], Some(window), KvType::F16, false, LATER_PIECE);
         add(HEADS[0], Some(window), KvType::F16, true, LATER_TOKEN);
+    }
+    for heads in [HEADS[0], HEADS[3]] {
+        for (is_one_row, pass) in [
+            (false, Pass::of_rows(33)),
+            (false, LATER_PIECE),
+            (false, LAST_ROWS),
+            (true, Pass::of_rows(5)),
+        ] {
+            cases.push(Case::Attend(AttendCase {
+                heads,
+                is_causal: false,
+                window: None,
+                is_one_row,
+                kv: KvType::F32,
+                pass,
+            }));
+        }
+    }
+}
+
+fn mean(cases: &mut Vec<Case>) {
+    // 1028: more quads than a workgroup has threads.
+    for width in [4, 80, 1028] {
+        for pass in [Pass::of_rows(1), Pass::of_rows(33), LAST_ROWS, DONE] {
+            cases.push(Case::Mean(MeanCase { width, pass }));
+        }
     }
 }
