@@ -21,6 +21,8 @@ import { wasmRefused } from "./support.js";
 /** @typedef {import("./semcot.js").Generated} Generated */
 /** @typedef {import("./semcot.js").GenerateOptions} GenerateOptions */
 /** @typedef {import("./semcot.js").Info} Info */
+/** @typedef {import("./semcot.js").Inspection} Inspection */
+/** @typedef {import("./semcot.js").InspectOptions} InspectOptions */
 /** @typedef {import("./semcot.js").Piece} Piece */
 /** @typedef {import("./semcot.js").Problem} Problem */
 /** @typedef {import("./semcot.js").ProblemOptions} ProblemOptions */
@@ -32,7 +34,7 @@ import { wasmRefused } from "./support.js";
  */
 
 /** The methods that cross a worker's boundary. Their last argument is what a [`Call`] brings. */
-export const METHODS = /** @type {const} */ (["hasWebGpu", "load", "untilLost", "ask", "compare", "generate", "forward", "bench", "problems", "wasmMemoryBytes", "dispose"]);
+export const METHODS = /** @type {const} */ (["hasWebGpu", "load", "untilLost", "ask", "compare", "inspect", "embed", "generate", "forward", "bench", "problems", "wasmMemoryBytes", "dispose"]);
 
 /**
  * One call of a method: how to stop it and where its news go.
@@ -73,6 +75,8 @@ export class LocalEngine {
   /** The end of the line of runs: each waits for the one before. */
   #line = Promise.resolve();
   #disposal = new AbortController();
+  /** Where the sentence transformer is to be found, until it is loaded. @type {import("./files.js").Found | null} */
+  #unloaded = null;
 
   /** Whether WebGPU can be used from this thread. */
   async hasWebGpu() {
@@ -126,6 +130,7 @@ export class LocalEngine {
       throwIfAborted(signal);
       throw loading.endedBy(error);
     }
+    this.#unloaded = loading.files;
     loading.report("compile");
     if ("ask" in this.#model) await this.#warmUp(signal);
     loading.report("ready");
@@ -172,6 +177,40 @@ export class LocalEngine {
         return !stop.aborted;
       };
       return camelCase(await pairOf(model).compare(question, options, onAnswer));
+    });
+  }
+
+  /**
+   * Looks at the implicit tokens of a question; how much of the bank is embedded is emitted.
+   * @param {string} question
+   * @param {InspectOptions} options
+   * @param {Call<number>} call
+   * @returns {Promise<Inspection>}
+   */
+  inspect(question, { implicitTokens, nearest = 5, reasoning, bank }, { signal, emit }) {
+    return this.#inLine(signal, async (model, stop) => {
+      const pair = pairOf(model);
+      if (bank !== undefined) {
+        await this.#bringSentenceTransformer(pair, stop);
+        // Kept by the engine, so that they are there when they are compared.
+        await embedded(pair, bank, stop, emit);
+      }
+      const found = camelCase(await pair.inspect(question, { implicitTokens, nearest, reasoning, bank }));
+      return { ...found, values: Float32Array.from(found.values) };
+    });
+  }
+
+  /**
+   * The sentence transformer's embeddings of texts; how many are done is emitted.
+   * @param {readonly string[]} texts
+   * @param {Call<number>} call
+   * @returns {Promise<Float32Array[]>}
+   */
+  embed(texts, { signal, emit }) {
+    return this.#inLine(signal, async (model, stop) => {
+      const pair = pairOf(model);
+      await this.#bringSentenceTransformer(pair, stop);
+      return embedded(pair, texts, stop, emit);
     });
   }
 
@@ -242,6 +281,29 @@ export class LocalEngine {
   }
 
   /**
+   * Loads the sentence transformer when it is first needed: nobody waits for it before.
+   * @param {Pair} pair
+   * @param {AbortSignal} signal
+   */
+  async #bringSentenceTransformer(pair, signal) {
+    const found = this.#unloaded;
+    if (found === null) return;
+    if (found.sentenceTransformer.length === 0) {
+      throw new SemCoTError("unsupported-model", "This model folder has no sentence transformer, so that reasonings cannot be compared: use a folder whose semcot.json names one.");
+    }
+    const loading = await Loading.openSentenceTransformer(found, await startWasm(), { signal, emit: () => {} });
+    try {
+      await loading.bring(null);
+      await pair.loadSentenceTransformer(loading.target);
+    } catch (error) {
+      throw loading.endedBy(error);
+    } finally {
+      loading.close();
+    }
+    this.#unloaded = null;
+  }
+
+  /**
    * Runs every mode once: drivers finish compiling at the first use, which is nobody's answer time.
    * @param {AbortSignal} signal
    */
@@ -274,6 +336,30 @@ export class LocalEngine {
     this.#line = result.then(() => {}, () => {});
     return result;
   }
+}
+
+/** Texts that are embedded between two looks at whether to stop. */
+const TEXTS_AT_A_TIME = 32;
+
+/**
+ * Embeddings of texts.
+ * @param {Pair} pair
+ * @param {readonly string[]} texts
+ * @param {AbortSignal} stop
+ * @param {(done: number) => void} emit
+ * @returns {Promise<Float32Array[]>}
+ */
+async function embedded(pair, texts, stop, emit) {
+  const embeddings = [];
+  for (let first = 0; first < texts.length; first += TEXTS_AT_A_TIME) {
+    throwIfAborted(stop);
+    const some = texts.slice(first, first + TEXTS_AT_A_TIME);
+    const values = await pair.embed(some);
+    const size = values.length / some.length;
+    for (let index = 0; index < some.length; index++) embeddings.push(values.slice(index * size, (index + 1) * size));
+    if (!stop.aborted) emit(embeddings.length);
+  }
+  return embeddings;
 }
 
 /**

@@ -18,6 +18,7 @@ const MANIFEST = "semcot.json";
  * @property {string | null} manifest text of semcot.json; null of a single model
  * @property {(RemoteModelFile | LocalModelFile)[]} target files of the target, or of the single model
  * @property {(RemoteModelFile | LocalModelFile)[]} generator none of a single model
+ * @property {(RemoteModelFile | LocalModelFile)[]} sentenceTransformer none where there is none
  */
 
 /**
@@ -32,14 +33,14 @@ export async function filesAt(url, wasm, signal) {
   if (pathname.endsWith(".gguf")) {
     const own = lastPart(pathname);
     const target = wasm.shardNames(own).map((name) => ({ name: decodeURIComponent(name), url: sibling(url, name) }));
-    return { url, manifest: null, target, generator: [] };
+    return { url, manifest: null, target, generator: [], sentenceTransformer: [] };
   }
   const folder = new URL(url);
   const manifest = await fetchText(new URL(MANIFEST, folder).href, signal);
-  const [target, generator] = listed(manifest, wasm).map((files) =>
+  const [target, generator, sentenceTransformer] = listed(manifest, wasm).map((files) =>
     files.map((file) => ({ ...file, name: file.path, url: new URL(file.path, folder).href })),
   );
-  return { url, manifest, target, generator };
+  return { url, manifest, target, generator, sentenceTransformer };
 }
 
 /**
@@ -54,17 +55,20 @@ export async function filesAmong(given, wasm) {
   const manifests = [...byPath.keys()].filter((path) => lastPart(path) === MANIFEST);
   // Of nested folders the outermost counts.
   const manifestPath = manifests.sort((a, b) => a.length - b.length).at(0);
-  if (manifestPath === undefined) return { url: "", manifest: null, target: singleAmong(byPath, wasm), generator: [] };
+  if (manifestPath === undefined) return { url: "", manifest: null, target: singleAmong(byPath, wasm), generator: [], sentenceTransformer: [] };
   const manifest = await /** @type {Blob} */ (byPath.get(manifestPath)).text();
   const folder = manifestPath.slice(0, -MANIFEST.length);
-  const [target, generator] = listed(manifest, wasm).map((files) =>
+  const models = listed(manifest, wasm);
+  // What answers do not need may be left out.
+  if (models[2].some((file) => !byPath.has(folder + file.path))) models[2] = [];
+  const [target, generator, sentenceTransformer] = models.map((files) =>
     files.map((file) => {
       const blob = byPath.get(folder + file.path);
       if (blob === undefined) throw new SemCoTError("bad-input", `${file.path}, which ${MANIFEST} names, is not among the files given. Give all files of the folder.`);
       return { ...file, name: file.path, blob };
     }),
   );
-  return { url: "", manifest, target, generator };
+  return { url: "", manifest, target, generator, sentenceTransformer };
 }
 
 /**

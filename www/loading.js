@@ -64,8 +64,30 @@ export class Loading {
    * @param {import("./engine.js").Call<Progress>} call
    * @returns {Promise<Loading>}
    */
-  static async open(model, wasm, { signal, emit }) {
-    const found = await findFiles(model, wasm, signal);
+  static async open(model, wasm, call) {
+    const found = await findFiles(model, wasm, call.signal);
+    return Loading.#of(found, found, wasm, call);
+  }
+
+  /**
+   * The same of a model's sentence transformer, in place of the target.
+   * @param {import("./files.js").Found} found
+   * @param {Wasm} wasm
+   * @param {import("./engine.js").Call<Progress>} call
+   * @returns {Promise<Loading>}
+   */
+  static openSentenceTransformer(found, wasm, call) {
+    return Loading.#of({ ...found, target: found.sentenceTransformer, generator: [] }, found, wasm, call);
+  }
+
+  /**
+   * @param {import("./files.js").Found} found
+   * @param {import("./files.js").Found} whole what answers need: kept files are counted against it
+   * @param {Wasm} wasm
+   * @param {import("./engine.js").Call<Progress>} call
+   * @returns {Promise<Loading>}
+   */
+  static async #of(found, whole, wasm, { signal, emit }) {
     const files = [...found.target, ...found.generator];
     const release = await holdFiles(files.flatMap((file) => ("url" in file ? [file.url] : [])), signal);
     const failure = new AbortController();
@@ -75,7 +97,7 @@ export class Loading {
     const sources = [];
     const loading = () => new Loading(wasm, found, sources, emit, release, failure);
     try {
-      const purpose = { model: found.url, files: files.length };
+      const purpose = { model: found.url, files: whole.target.length + whole.generator.length };
       for (const file of files) sources.push("url" in file ? await RemoteFile.open(file, purpose, stop, lanes) : new LocalFile(file, stop));
     } catch (error) {
       loading().close();
@@ -86,7 +108,7 @@ export class Loading {
 
   /**
    * Brings all files, after their headers have shown that the model can run here, and checks them.
-   * @param {DeviceOptions} options
+   * @param {DeviceOptions | null} options none: it is known that it can
    */
   async bring(options) {
     const onProgress = () => {
@@ -97,7 +119,7 @@ export class Loading {
     let all = [];
     try {
       for (const source of this.#sources) await source.findKept(onProgress);
-      await this.#wasm.preflight(this.target, this.generator, options);
+      if (options !== null) await this.#wasm.preflight(this.target, this.generator, options);
       all = this.#sources.map((source) => source.complete(() => new this.#wasm.Sha256Stream(), onProgress));
       await Promise.all(all);
     } catch (error) {
@@ -124,8 +146,8 @@ export class Loading {
   /** The files with all that is known of them by now, for another load. */
   get files() {
     const known = this.#sources.map((source) => source.known);
-    const { url, manifest, target } = this.#found;
-    return { url, manifest, target: known.slice(0, target.length), generator: known.slice(target.length) };
+    const { url, manifest, target, sentenceTransformer } = this.#found;
+    return { url, manifest, target: known.slice(0, target.length), generator: known.slice(target.length), sentenceTransformer };
   }
 
   /** Where the files are kept: the worst of them. */

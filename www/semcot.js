@@ -150,6 +150,38 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  */
 
 /**
+ * @typedef {object} InspectOptions
+ * @property {number} [implicitTokens] how many implicit tokens; as trained unless told
+ * @property {number} [nearest] how many of the nearest words of each vector; 5 unless told
+ * @property {readonly string[]} [bank] reasonings of other questions: asks for `alignment`, which takes the
+ *   folder's sentence transformer; texts of up to 256 tokens
+ * @property {string} [reasoning] the question's own reasoning; written by the target unless told
+ */
+
+/**
+ * What implicit tokens look like. Cosines compare directions: 1 is the same, 0 has nothing in common.
+ * @typedef {object} Inspection
+ * @property {number} implicitTokens
+ * @property {number} hiddenSize values of each vector
+ * @property {Float32Array} values the vectors, one behind the other
+ * @property {{ norm: number, nearest: { token: number, text: string, cosine: number }[] }[]} vectors each
+ *   vector's length and the words of the target's vocabulary whose embeddings point most nearly its way
+ * @property {number[][]} cosines of each vector with each
+ * @property {{ medianNorm: number, chanceCosine: number } | null} vocabulary what is usual: the median length
+ *   of a word's embedding, and how near a random direction is to its nearest word
+ * @property {Alignment | null} alignment null unless a bank was given
+ */
+
+/**
+ * Which reasoning the vectors read most like, by the sentence transformer that they were trained against.
+ * @typedef {object} Alignment
+ * @property {string} reasoning the question's own
+ * @property {number} cosine of the vectors with it
+ * @property {number} rank its place, from 1 on
+ * @property {{ text: string, cosine: number, own: boolean }[]} ranking all reasonings, the most alike first
+ */
+
+/**
  * How a text goes on. Tokens are chosen greedily unless there is a temperature.
  * @typedef {object} GenerateOptions
  * @property {number} [maxTokens] 128 unless told
@@ -361,6 +393,30 @@ export class SemCoT {
       const onEvent = (/** @type {Answer} */ answer) => onPiece({ answer, done: ++done, total: repeats * modes.length });
       return this.#host.call("compare", [question, { ...options, repeats, modes }], { signal, onEvent });
     });
+  }
+
+  /**
+   * Looks inside the implicit tokens of a question: their lengths, the words nearest to them, how alike they
+   * are, and which of a bank of reasonings they read most like. Never part of an answer's time.
+   * @param {string} question
+   * @param {InspectOptions & { signal?: AbortSignal, onEmbedded?: (done: number) => void }} [options]
+   * @returns {Promise<Inspection>}
+   */
+  inspect(question, { signal, onEmbedded, ...options } = {}) {
+    return this.#host.call("inspect", [question, options], { signal, onEvent: onEmbedded });
+  }
+
+  /**
+   * The embedding of a text, or of several, by the folder's sentence transformer: what alignment compares.
+   * @template {string | readonly string[]} T
+   * @param {T} texts of up to 256 tokens
+   * @param {{ signal?: AbortSignal, onEmbedded?: (done: number) => void }} [options]
+   * @returns {Promise<T extends string ? Float32Array : Float32Array[]>}
+   */
+  async embed(texts, { signal, onEmbedded } = {}) {
+    const list = typeof texts === "string" ? [texts] : texts;
+    const embeddings = await this.#host.call("embed", [list], { signal, onEvent: onEmbedded });
+    return typeof texts === "string" ? embeddings[0] : embeddings;
   }
 
   /**
