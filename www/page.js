@@ -4,6 +4,7 @@
 import { listenToBatch } from "./batch/controls.js";
 import { find } from "./dom.js";
 import { SemCoTError } from "./errors.js";
+import { listenToLook } from "./look/controls.js";
 import { keepForOffline } from "./offline.js";
 import { listenToOwn } from "./own/controls.js";
 import { isSingle, writeOn } from "./own/write-on.js";
@@ -16,6 +17,8 @@ import { showHeadline } from "./views/headline.js";
 import { showLanes } from "./views/lanes.js";
 import { showLanguage } from "./views/language.js";
 import { showLoading } from "./views/loading.js";
+import { showLook } from "./views/look.js";
+import { showMap } from "./views/map.js";
 import { showOwn } from "./views/own.js";
 import { familiesOf, showQuestion } from "./views/question.js";
 import { showSingle } from "./views/single.js";
@@ -36,7 +39,7 @@ const state = initialState();
 let current = new AbortController();
 /** Stops the loading under way. */
 let loading = new AbortController();
-const views = [showLanguage, showTrouble, showLoading, showQuestion, showHeadline, showLanes, showTiming, showFacts, showBatch, showSingle, showOwn];
+const views = [showLanguage, showTrouble, showLoading, showQuestion, showHeadline, showLanes, showTiming, showFacts, showBatch, showLook, showMap, showSingle, showOwn];
 
 /** @param {Partial<import("./state.js").State>} [change] */
 function update(change = {}) {
@@ -69,13 +72,14 @@ async function load(model = modelAddress()) {
   loading.abort();
   const { signal } = (loading = new AbortController());
   const old = state.engine;
-  update({ engine: null, trouble: null, progress: null, busy: null });
+  update({ look: null, map: null, engine: null, trouble: null, progress: null, busy: null });
   await old?.dispose();
   try {
     const engine = await SemCoT.load(model, { onProgress, signal });
     mark("ready");
     rememberModel(model);
     update({ engine, progress: null, lanes: emptyLanes(), asked: null, comparison: null, written: null });
+    await looking.refresh();
   } catch (error) {
     // Of two loadings the later one is shown.
     if (loading.signal === signal) update({ trouble: SemCoTError.from(error), progress: null });
@@ -96,7 +100,7 @@ function rememberModel(model) {
 
 /**
  * Does something that takes the engine, until it ends or is stopped, and shows what went wrong.
- * @param {"ask" | "repeat" | "batch"} busy
+ * @param {"ask" | "repeat" | "batch" | "look" | "map"} busy
  * @param {(engine: SemCoT, signal: AbortSignal) => Promise<void>} work
  */
 async function withEngine(busy, work) {
@@ -107,6 +111,7 @@ async function withEngine(busy, work) {
   try {
     await work(engine, current.signal);
     update({ busy: null, repeatProgress: null });
+    await looking.refresh();
   } catch (caught) {
     const error = SemCoTError.from(caught);
     for (const mode of MODES) if (state.lanes[mode].status !== "done") state.lanes[mode].status = "idle";
@@ -167,7 +172,7 @@ async function newProblem() {
   const chosen = family.value || familiesOf(state.engine.info)[0];
   try {
     const [problem] = await state.engine.problems({ family: chosen, seed });
-    setQuestion(problem.query, problem.answer);
+    setQuestion(problem.query, problem.answer, chosen);
   } catch (error) {
     update({ trouble: SemCoTError.from(error) });
   }
@@ -176,10 +181,11 @@ async function newProblem() {
 /**
  * @param {string} text
  * @param {string} truth
+ * @param {string} family
  */
-function setQuestion(text, truth) {
+function setQuestion(text, truth, family) {
   question.value = text;
-  update({ known: { text: text.trim(), truth }, trouble: state.engine ? null : state.trouble });
+  update({ known: { text: text.trim(), truth, family }, trouble: state.engine ? null : state.trouble });
 }
 
 form.addEventListener("submit", (event) => {
@@ -208,15 +214,16 @@ for (const button of document.querySelectorAll("[data-language]")) {
 }
 find("#trouble-reload", HTMLButtonElement).addEventListener("click", () => load());
 find("#examples", HTMLElement).addEventListener("click", (event) => {
-  const { question: text, answer } = event.target instanceof HTMLButtonElement ? event.target.dataset : {};
-  if (text && answer) setQuestion(text, answer);
+  const { question: text, answer, family = "" } = event.target instanceof HTMLButtonElement ? event.target.dataset : {};
+  if (text && answer) setQuestion(text, answer, family);
 });
 
 listenToBatch({ state, update, withEngine, stop: () => current.abort(), model: modelAddress });
 listenToOwn({ state, update, load, stopLoading: () => loading.abort() });
+const looking = listenToLook({ state, update, withEngine, stop: () => current.abort(), question: () => state.asked ?? question.value.trim() });
 chooseLanguage(firstLanguage());
-const { question: firstText = "", answer: firstAnswer = "" } = find("#examples button", HTMLButtonElement).dataset;
-setQuestion(firstText, firstAnswer);
+const { question: firstText = "", answer: firstAnswer = "", family: firstFamily = "" } = find("#examples button", HTMLButtonElement).dataset;
+setQuestion(firstText, firstAnswer, firstFamily);
 mark("interactive");
 // Afterwards, so that what is kept for the next visit is not fetched beside this one's model.
 load().then(keepForOffline);

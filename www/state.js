@@ -37,13 +37,30 @@ import { MODES } from "./semcot.js";
  */
 
 /**
+ * The implicit tokens of a question, looked at.
+ * @typedef {object} Look
+ * @property {string} question
+ * @property {number} k vectors looked at
+ * @property {import("./semcot.js").Inspection | null} inspection null while it is computed
+ * @property {Map<number, string>} tried answers by k
+ */
+
+/**
+ * Many questions' implicit tokens.
+ * @typedef {object} PointMap
+ * @property {import("./semcot.js").Problem[]} problems
+ * @property {import("./semcot.js").Inspection[]} inspections as many as are done
+ * @property {number} chosen the point that is read, -1 for none
+ */
+
+/**
  * @typedef {object} State
  * @property {import("./semcot.js").SemCoT | null} engine
  * @property {import("./semcot.js").Progress | null} progress of loading; null once loaded
  * @property {import("./errors.js").SemCoTError | null} trouble
- * @property {{ text: string, truth: string } | null} known the last problem whose answer is known
+ * @property {{ text: string, truth: string, family: string } | null} known the last problem whose answer is known
  * @property {string | null} asked the question that the lanes are about
- * @property {"ask" | "repeat" | "batch" | null} busy
+ * @property {"ask" | "repeat" | "batch" | "look" | "map" | null} busy
  * @property {boolean} stopped whether the last run was stopped by the visitor
  * @property {Record<Mode, Lane>} lanes
  * @property {{ done: number, total: number } | null} repeatProgress
@@ -55,6 +72,8 @@ import { MODES } from "./semcot.js";
  * @property {{ models: import("./kept.js").KeptModel[], estimate: import("./kept.js").KeptEstimate } | null} kept
  *   models, as far as somebody has looked
  * @property {boolean} persistRefused whether the browser would not promise to keep them
+ * @property {Look | null} look
+ * @property {PointMap | null} map
  */
 
 /** @returns {Lane} */
@@ -86,6 +105,8 @@ export function initialState() {
     repository: null,
     kept: null,
     persistRefused: false,
+    look: null,
+    map: null,
   };
 }
 

@@ -15,7 +15,8 @@ export class Sha256Stream {
 
 export function manifestFiles(text) {
   const { files } = JSON.parse(text);
-  return [files.target, files.generator].map(({ path, bytes }) => [{ path, bytes, sha256: "fake" }]);
+  const listed = [files.target, files.generator].map(({ path, bytes }) => [{ path, bytes, sha256: "fake" }]);
+  return [...listed, files.sentence_transformer ? [{ ...files.sentence_transformer, sha256: "fake" }] : []];
 }
 
 export async function preflight(target, generator) {
@@ -32,7 +33,7 @@ export function problems(family, split, seed, count) {
 
 function problem(family, split, seed) {
   const [a, b] = [seed % 10, (seed >> 4) % 10];
-  return { query: `Ann has ${a} pears and finds ${b} more. How many pears does Ann have? (${split})`, reasoning: "", condensed_reasoning: "", answer: String(a + b), family, steps: 1 };
+  return { query: `Ann has ${a} pears and finds ${b} more. How many pears does Ann have? (${split})`, reasoning: `We start with ${a}, number ${seed}.`, condensed_reasoning: `${a} ${seed % 3 ? "+" : "-"} ${b} = ${a + b}`, answer: String(a + b), family, steps: 1 };
 }
 
 export class Engine {
@@ -61,11 +62,12 @@ export class Engine {
     };
   }
 
-  async ask(question, { mode }, onPiece) {
+  async ask(question, { mode, implicitTokens = 4 }, onPiece) {
     if (question.includes("LOSE")) throw failure("device-lost", "The device was lost: destroyed.");
     if (question.length > 2000) throw failure("bad-input", "The question has 900 tokens; with the answer the context holds 256.");
     const start = performance.now();
-    const answer = "9";
+    // Right with as many implicit tokens as it was trained with.
+    const answer = implicitTokens === 4 ? "9" : String(implicitTokens);
     const written = { implicit: [answer], direct: [answer], explicit: ["12 - 5 = 7", " ; ", "7 + 2 = 9", answer] }[mode];
     if (mode === "implicit") {
       await pause(8);
@@ -78,9 +80,39 @@ export class Engine {
     }
     const tokens = 2 * written.length;
     return {
-      mode, text: written.join(""), reasoning: written.slice(0, -1).join(""), answer, implicit_tokens: mode === "implicit" ? 4 : 0, ended: true, token_ids: [], tokens, target_passes: tokens, generator_passes: mode === "implicit" ? 1 : 0,
+      mode, text: written.join(""), reasoning: written.slice(0, -1).join(""), answer, implicit_tokens: mode === "implicit" ? implicitTokens : 0, ended: true, token_ids: [], tokens, target_passes: tokens, generator_passes: mode === "implicit" ? 1 : 0,
       submits: 2, read_backs: 1, bytes_read_back: 64, dispatches: 100,
       ms: { generator: 1, prefill: 2, decode: 3, total: performance.now() - start },
+    };
+  }
+
+  async loadSentenceTransformer([file]) {
+    await file.read(0, 10);
+    this.compares = true;
+  }
+
+  async embed(texts) {
+    await pause(2 * texts.length);
+    return Float32Array.from(texts.flatMap((text) => [1, text.length, 0, 1]));
+  }
+
+  async inspect(question, { implicitTokens = 4, nearest, reasoning = "12 - 5 = 7", bank }) {
+    if (question.includes("LOSE")) throw failure("device-lost", "The device was lost: destroyed.");
+    if (bank && !this.compares) throw failure("unsupported-model", "texts are to be embedded, but no sentence transformer is loaded");
+    await pause(question.includes("SLOWLY") ? 400 : 4);
+    // Two clouds, by whether the first number of the question is even.
+    const first = Number(question.match(/\d+/)?.[0] ?? 0);
+    const values = Array.from({ length: implicitTokens * 8 }, (_, index) => ((first % 2) * 4 + Math.sin(first * 7 + index)) * (index % 8 < 4 ? 1 : -1));
+    const words = [[" nine", 0.5], ["9", 0.4], ["", 0.3], ["\n", 0.2], ["</b><img src=x>", 0.1]];
+    const others = (bank ?? []).map((text, index) => ({ text, cosine: 0.8 - index / 200, own: false }));
+    return {
+      implicit_tokens: implicitTokens,
+      hidden_size: 8,
+      values,
+      vectors: Array.from({ length: implicitTokens }, (_, index) => ({ norm: 10 + index, nearest: words.slice(0, nearest).map(([text, cosine], token) => ({ token, text, cosine })) })),
+      cosines: Array.from({ length: implicitTokens }, (_, row) => Array.from({ length: implicitTokens }, (_, column) => (row === column ? 1 : (row - column) / 10))),
+      vocabulary: nearest === 0 ? null : { median_norm: 11.87, chance_cosine: 0.39 },
+      alignment: bank ? { reasoning, cosine: 0.79, rank: 3, ranking: [...others.slice(0, 2), { text: reasoning, cosine: 0.79, own: true }, ...others.slice(2)] } : null,
     };
   }
 

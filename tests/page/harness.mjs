@@ -11,7 +11,7 @@ const FAKE_ENGINE = readFileSync(fileURLToPath(new URL("./fake-engine.js", impor
 
 /** A manifest with the fields that the page's modules read themselves. */
 const FAKE_MANIFEST = JSON.stringify({
-  files: { target: { path: "target.gguf", bytes: 3000 }, generator: { path: "generator.gguf", bytes: 2000 } },
+  files: { target: { path: "target.gguf", bytes: 3000 }, generator: { path: "generator.gguf", bytes: 2000 }, sentence_transformer: { path: "sentence_transformer.gguf", bytes: 1000 } },
 });
 
 /**
@@ -57,6 +57,7 @@ async function routeFakes(page) {
   await page.route("**/models/mini/semcot.json", (route) => route.fulfill({ body: FAKE_MANIFEST, contentType: "application/json" }));
   await page.route("**/models/mini/target.gguf", (route) => route.fulfill({ body: Buffer.alloc(3000) }));
   await page.route("**/models/mini/generator.gguf", (route) => route.fulfill({ body: Buffer.alloc(2000) }));
+  await page.route("**/models/mini/sentence_transformer.gguf", (route) => route.fulfill({ body: Buffer.alloc(1000) }));
 }
 
 /**

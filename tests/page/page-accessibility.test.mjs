@@ -30,6 +30,16 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
           await page.locator("#batch-result:visible").waitFor();
           await page.locator("#batch-start:enabled").waitFor();
         },
+        inside: async () => {
+          await page.click("#look summary");
+          await page.locator("#look-result[data-empty=false][aria-busy=false]").waitFor();
+          await page.fill("#map-count", "12");
+          await page.click("#map-start");
+          await page.locator("#map-result:visible").waitFor();
+          await page.locator("#map-start:enabled").waitFor();
+          await page.focus("#map-plot");
+          await page.keyboard.press("ArrowRight");
+        },
         trouble: async () => {
           await page.fill("#question", "LOSE the device");
           await page.click("#ask-button");

@@ -91,6 +91,14 @@ test("nothing_on_the_korean_page_is_left_in_english", async () => {
   await page.click("#batch-start");
   await page.locator("#batch-result:visible").waitFor();
   await page.locator("#batch-start:enabled").waitFor();
+  await page.click("#look summary");
+  await page.locator("#look-result[data-empty=false][aria-busy=false]").waitFor();
+  await page.fill("#map-count", "9");
+  await page.click("#map-start");
+  await page.locator("#map-result:visible").waitFor();
+  await page.locator("#map-start:enabled").waitFor();
+  await page.focus("#map-plot");
+  await page.keyboard.press("ArrowRight");
   const words = await page.evaluate(() => {
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     const found = [];

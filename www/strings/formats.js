@@ -7,9 +7,12 @@ export function formatsOf(locale) {
   const oneDigit = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
   const percent = new Intl.NumberFormat(locale, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
   const date = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+  const twoDigits = new Intl.NumberFormat(locale, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
   return {
     date: (/** @type {number} */ ms) => date.format(ms),
     number: (/** @type {number} */ value) => number.format(value),
+    /** A cosine, or another number of which two digits behind the point matter. */
+    decimal: (/** @type {number} */ value) => twoDigits.format(value).replace(/^-0([.,]0+)$/, "0$1").replace("-", "−"),
     percent: (/** @type {number} */ fraction) => percent.format(fraction),
     /** A time as a person reads it: three digits, the unit that fits. */
     time: (/** @type {number} */ ms) => {
