@@ -1,5 +1,6 @@
 // `npm run screenshots`: pictures of the answering page for the README and for looking at, into
-// docs/screenshots: desktop and phone, light and dark, English and Korean, with the real engine.
+// docs/screenshots: desktop and phone, light and dark, English and Korean, with the real engine; and of
+// what is inside the implicit tokens, of which half of these show all there is to see.
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -29,6 +30,7 @@ await runMain(async () => {
         await page.evaluate(() => scrollTo(0, 0));
         await page.screenshot({ path, fullPage: name === "phone" });
         console.log(path);
+        if (colorScheme === "light" ? language === "en" : language === "ko") await inside(page, path.replace(/\.png$/, "-inside.png"));
         await context.close();
       }
     }
@@ -37,3 +39,20 @@ await runMain(async () => {
     await server.close();
   }
 });
+
+/**
+ * The implicit tokens of the question that was asked, and of many.
+ * @param {import("playwright-core").Page} page
+ * @param {string} path
+ */
+async function inside(page, path) {
+  await page.click("#look summary");
+  await page.locator("#look-result[data-empty=false][aria-busy=false]").waitFor({ timeout: 120_000 });
+  await page.selectOption("#map-what", "3");
+  await page.selectOption("#map-colour", "answer");
+  await page.click("#map-start");
+  await page.locator("#map-cancel:visible").waitFor();
+  await page.locator("#map-cancel").waitFor({ state: "hidden", timeout: 300_000 });
+  await page.locator("#look").screenshot({ path });
+  console.log(path);
+}

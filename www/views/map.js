@@ -120,11 +120,13 @@ function draw({ problems, inspections }) {
     const index = order.findIndex((it) => it.key === key);
     return { shape: SHAPES[index % SHAPES.length], tone: `${ordered ? "scale" : "class"}-${index % SHAPES.length}` };
   };
+  // On a narrow screen the plot shrinks, and its points must still be seen.
+  const size = Math.min(Math.max((0.8 * WIDTH) / (plot.clientWidth || WIDTH), 1), 1.8);
   points.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
   points.setAttribute("aria-label", strings.map.said(strings.number(inspections.length), strings.map.colourings[/** @type {Colouring} */ (colour.value)]));
   points.replaceChildren(...places.map(([x, y], index) => {
     const { shape, tone } = styleOf(classes[index].key);
-    return outline(shape, { "data-point": index, "data-tone": tone, transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` });
+    return outline(shape, { "data-point": index, "data-tone": tone, transform: `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${size.toFixed(2)})` });
   }));
   legend.replaceChildren(...order.map((it) => {
     const line = copyOf("#legend-template", HTMLLIElement);
