@@ -29,7 +29,7 @@ pub struct Data {
 /// How hard the problems are, for the commands that draw some.
 #[derive(Args)]
 pub struct Difficulty {
-    /// Arithmetic: the greatest value, at the start and after every step [default: 20].
+    /// Arithmetic and everyday: the greatest value, at the start and after every step [default: 20].
     #[arg(long)]
     max_value: Option<u32>,
     /// The fewest steps, or people who have the coin [default: 2].
@@ -46,7 +46,9 @@ impl Difficulty {
         let mut settings = Settings::default();
         settings.max_value = self.max_value.unwrap_or(settings.max_value);
         let (min, max) = match family {
-            problems::Family::Arithmetic => (&mut settings.min_steps, &mut settings.max_steps),
+            problems::Family::Arithmetic | problems::Family::Everyday => {
+                (&mut settings.min_steps, &mut settings.max_steps)
+            }
             problems::Family::Coin => (&mut settings.min_people, &mut settings.max_people),
         };
         *max = self
@@ -64,6 +66,8 @@ pub enum Family {
     Arithmetic,
     /// People flip a coin or do not.
     Coin,
+    /// Problems as people write them: groups, parts, comparisons and shares too.
+    Everyday,
 }
 
 impl From<Family> for problems::Family {
@@ -71,6 +75,7 @@ impl From<Family> for problems::Family {
         match family {
             Family::Arithmetic => Self::Arithmetic,
             Family::Coin => Self::Coin,
+            Family::Everyday => Self::Everyday,
         }
     }
 }

@@ -19,7 +19,7 @@ pub enum AnswerKind {
 impl From<Family> for AnswerKind {
     fn from(family: Family) -> Self {
         match family {
-            Family::Arithmetic => AnswerKind::Number,
+            Family::Arithmetic | Family::Everyday => AnswerKind::Number,
             Family::Coin => AnswerKind::YesNo,
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod arithmetic;
 pub mod coin;
+mod everyday;
 mod random;
 mod split;
 mod story;
@@ -39,6 +40,8 @@ pub enum Family {
     Arithmetic,
     /// People flip a coin or do not.
     Coin,
+    /// Problems as people write them: groups, parts, comparisons and shares too.
+    Everyday,
 }
 
 impl Problem {
@@ -62,13 +65,14 @@ impl Problem {
 
 impl Family {
     /// All families, in the order in which reports name them.
-    pub const ALL: [Family; 2] = [Family::Arithmetic, Family::Coin];
+    pub const ALL: [Family; 3] = [Family::Arithmetic, Family::Coin, Family::Everyday];
 
     /// The name in commands and files.
     pub fn name(self) -> &'static str {
         match self {
             Family::Arithmetic => "arithmetic",
             Family::Coin => "coin",
+            Family::Everyday => "everyday",
         }
     }
 }
@@ -77,11 +81,11 @@ impl Family {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Arithmetic: the greatest value, at the start and after every step.
+    /// Arithmetic and everyday: the greatest value, at the start and after every step.
     pub max_value: u32,
-    /// Arithmetic: the fewest additions and subtractions.
+    /// Arithmetic and everyday: the fewest operations.
     pub min_steps: u32,
-    /// Arithmetic: the most additions and subtractions.
+    /// Arithmetic and everyday: the most operations.
     pub max_steps: u32,
     /// Coin: the fewest people.
     pub min_people: u32,
@@ -171,5 +175,6 @@ fn draw(random: &mut Random, family: Family, settings: &Settings) -> Problem {
     match family {
         Family::Arithmetic => arithmetic::draw(random, settings),
         Family::Coin => coin::draw(random, settings),
+        Family::Everyday => everyday::draw(random, settings),
     }
 }

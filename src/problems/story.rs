@@ -7,12 +7,12 @@ use super::wording::stories::{
     Asked, CONDITION_OPENING, CONDITION_QUESTIONS, CONNECTORS, Event, GAINS, LOSSES, OPENINGS,
     QUESTIONS,
 };
-use super::wording::template::{Mention, Scene, Tense};
+use super::wording::template::{Detail, Mention, Scene, Tense};
 
 /// Who has what, and in which tense it is told.
 pub struct Story {
-    person: Person,
-    object: Object,
+    pub(super) person: Person,
+    pub(super) object: Object,
     tense: Tense,
 }
 
@@ -184,7 +184,7 @@ impl Story {
         event.contains("{Other}") && scene.other.pronouns == self.person.pronouns
     }
 
-    fn scene(&self, number: u32) -> Scene {
+    pub(super) fn scene(&self, number: u32) -> Scene {
         Scene {
             person: self.person,
             mention: Mention::Name,
@@ -192,6 +192,7 @@ impl Story {
             object: self.object,
             number,
             tense: self.tense,
+            detail: Detail::default(),
         }
     }
 
@@ -203,7 +204,7 @@ impl Story {
     }
 
     /// A sentence for the step that suits the things, the numbers and the caller.
-    fn draw_event(
+    pub(super) fn draw_event(
         &self,
         random: &mut Random,
         step: &[u32],
@@ -223,7 +224,7 @@ impl Story {
         }
     }
 
-    fn draw_other(&self, random: &mut Random) -> Person {
+    pub(super) fn draw_other(&self, random: &mut Random) -> Person {
         loop {
             let other = person(random.below(NAME_COUNT as u32) as usize);
             if other.name != self.person.name {
@@ -232,7 +233,7 @@ impl Story {
         }
     }
 
-    fn draw_question(&self, random: &mut Random, gained: bool) -> &'static str {
+    pub(super) fn draw_question(&self, random: &mut Random, gained: bool) -> &'static str {
         loop {
             let (asked, question) = random.pick(&QUESTIONS);
             if self.suits(asked, gained) {
@@ -252,7 +253,7 @@ impl Story {
 }
 
 /// By name where a pronoun would be ambiguous, else in `part` of `whole` cases.
-fn draw_mention(random: &mut Random, part: u32, whole: u32, ambiguous: bool) -> Mention {
+pub(super) fn draw_mention(random: &mut Random, part: u32, whole: u32, ambiguous: bool) -> Mention {
     if ambiguous || random.chance(part, whole) {
         Mention::Name
     } else {
@@ -266,7 +267,7 @@ fn takes_story_person(event: &str) -> bool {
 }
 
 /// The verb of a sentence with all its forms, as the tables write it.
-fn verb(event: &str) -> &str {
+pub(super) fn verb(event: &str) -> &str {
     let inside = event.split(['[', '(', '<']).nth(1);
     inside
         .and_then(|rest| rest.split([']', ')', '>']).next())
@@ -274,7 +275,7 @@ fn verb(event: &str) -> &str {
 }
 
 /// The sentence as it goes on after a connector: "{S}" no longer begins it.
-fn inside_sentence(sentence: &str) -> String {
+pub(super) fn inside_sentence(sentence: &str) -> String {
     if let Some(rest) = sentence.strip_prefix("{S}") {
         return format!("{{s}}{rest}");
     }

@@ -3,12 +3,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::wording::coins::{
     EITHER_SIDE_QUESTIONS, PUBLIC, PUBLIC_NOTE, SAME_SIDE_QUESTIONS, TELLINGS,
 };
+use super::wording::everyday;
 use super::wording::names::{NAME_COUNT, Person, Pronouns, person};
 use super::wording::objects::OBJECTS;
 use super::wording::stories::{
     CONDITION_OPENING, CONDITION_QUESTIONS, CONNECTORS, Event, GAINS, LOSSES, OPENINGS, QUESTIONS,
 };
-use super::wording::template::{Mention, Scene, Tense};
+use super::wording::template::{Detail, Mention, Scene, Tense};
 use super::*;
 
 const SETTINGS: Settings = Settings {
@@ -283,6 +284,7 @@ fn all_sentences() -> Vec<&'static str> {
         .chain([CONDITION_OPENING])
         .chain(events)
         .chain(questions)
+        .chain(everyday::ALL.iter().copied().flatten().copied())
         .collect()
 }
 
@@ -312,6 +314,10 @@ fn every_sentence_can_be_filled_in_for_every_kind_of_person() {
                     object: OBJECTS[0],
                     number,
                     tense,
+                    detail: Detail {
+                        second: 3,
+                        ..Detail::default()
+                    },
                 };
                 let mut text = String::new();
                 scene.fill(sentence, &mut text);
@@ -341,6 +347,7 @@ fn verbs_agree_with_names_pronouns_and_the_first_person() {
             object: OBJECTS[0],
             number: 3,
             tense,
+            detail: Detail::default(),
         };
         let mut text = String::new();
         scene.fill(

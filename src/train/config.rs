@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::error::TrainError;
 use super::llama::LlamaSizes;
 use super::optimizer::OptimizerSettings;
-use crate::problems;
+use crate::problems::{self, Family};
 
 /// Everything that decides what a run trains.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -67,9 +67,45 @@ impl Lesson {
 pub struct Mixture {
     pub arithmetic: f64,
     pub coin: f64,
+    #[serde(default)]
+    pub everyday: f64,
     /// Part of the arithmetic problems that are drawn among those in which somebody borrows.
     #[serde(default)]
     pub borrowing: f64,
+}
+
+impl Mixture {
+    /// A family's share.
+    pub fn share(&self, family: Family) -> f64 {
+        match family {
+            Family::Arithmetic => self.arithmetic,
+            Family::Coin => self.coin,
+            Family::Everyday => self.everyday,
+        }
+    }
+
+    /// The families that are trained on.
+    pub fn families(&self) -> Vec<Family> {
+        let all = Family::ALL.into_iter();
+        all.filter(|&it| self.share(it) > 0.0).collect()
+    }
+
+    /// How many of so many problems are of each family.
+    pub fn counts(&self, count: usize) -> [(Family, usize); 3] {
+        let part = |share: f64, of: f64, count: usize| match of > 0.0 {
+            true => (count as f64 * share / of).round() as usize,
+            false => 0,
+        };
+        let others = self.arithmetic + self.coin;
+        let everyday = part(self.everyday, others + self.everyday, count);
+        let arithmetic = part(self.arithmetic, others, count - everyday);
+        let coin = count - everyday - arithmetic;
+        [
+            (Family::Arithmetic, arithmetic),
+            (Family::Coin, coin),
+            (Family::Everyday, everyday),
+        ]
+    }
 }
 
 /// Training of the tokenizer.
@@ -269,7 +305,7 @@ impl Config {
                 "each lesson must end after the one before".into(),
             );
         }
-        let shares = [self.mixture.arithmetic, self.mixture.coin];
+        let shares = Family::ALL.map(|family| self.mixture.share(family));
         if shares.iter().any(|share| !(0.0..=1e6).contains(share))
             || shares.iter().sum::<f64>() == 0.0
         {

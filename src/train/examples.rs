@@ -38,7 +38,7 @@ impl Example {
 /// What the answer would be after each step: running values, or whether the side asked for is up.
 fn intermediate_results(problem: &Problem) -> Vec<String> {
     match problem.family {
-        Family::Arithmetic => (problem.condensed_reasoning.split(';'))
+        Family::Arithmetic | Family::Everyday => (problem.condensed_reasoning.split(';'))
             .filter_map(|step| step.rsplit('=').next().map(|value| value.trim().to_owned()))
             .collect(),
         Family::Coin => {
@@ -111,18 +111,21 @@ impl Stream {
 
     /// The problems of a step, the families in their shares.
     pub fn problems(&self, step: usize, count: usize) -> Result<Vec<Problem>, TrainError> {
-        let share = self.mixture.arithmetic / (self.mixture.arithmetic + self.mixture.coin);
-        let arithmetic = (count as f64 * share).round() as usize;
-        let borrowing = (arithmetic as f64 * self.mixture.borrowing).round() as usize;
         let settings = self.settings_at(step);
         let drawn = |family| {
             let seed = mixed_seed(self.seed, self.purpose * 8 + family as u64, step as u64);
             generate(family, Split::Train, seed, &settings)
         };
-        let mut stories = drawn(Family::Arithmetic)?;
-        let mut problems: Vec<Problem> = stories.by_ref().take(arithmetic - borrowing).collect();
-        problems.extend(stories.filter(Problem::tells_of_borrowing).take(borrowing));
-        problems.extend(drawn(Family::Coin)?.take(count - arithmetic));
+        let mut problems = Vec::with_capacity(count);
+        for (family, count) in self.mixture.counts(count) {
+            let mut all = drawn(family)?;
+            let borrowing = match family {
+                Family::Arithmetic => (count as f64 * self.mixture.borrowing).round() as usize,
+                Family::Coin | Family::Everyday => 0,
+            };
+            problems.extend(all.by_ref().take(count - borrowing));
+            problems.extend(all.filter(Problem::tells_of_borrowing).take(borrowing));
+        }
         Ok(problems)
     }
 
@@ -143,7 +146,7 @@ impl Stream {
     /// All pieces of so many problems of each family, for the tokenizer.
     pub fn tokenizer_texts(&self, count: usize) -> Result<Vec<String>, TrainError> {
         let mut texts = Vec::new();
-        for family in Family::ALL {
+        for family in self.mixture.families() {
             let seed = mixed_seed(self.seed, self.purpose * 8 + family as u64, 0);
             for problem in generate(family, Split::Train, seed, &self.settings)?.take(count) {
                 texts.push(format!(

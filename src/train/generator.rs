@@ -71,8 +71,8 @@ impl<'a> GeneratorStage<'a> {
         sentence: Option<SentenceTransformer>,
         device: &Device,
     ) -> Result<Self, TrainError> {
-        let validation = Family::ALL
-            .into_iter()
+        let families = config.mixture.families().into_iter();
+        let validation = families
             .map(|family| Ok((family, validation_examples(config, family, vocabulary)?)))
             .collect::<Result<Vec<_>, TrainError>>()?;
         let first_layer = config.sentence_transformer.first_layer;
@@ -171,7 +171,7 @@ impl<'a> GeneratorStage<'a> {
         let ask = |(question, (example, &vectors)): (usize, (&Example, &usize))| {
             let results = example.intermediate.len();
             let result = match example.family {
-                Family::Arithmetic => vectors.min(results),
+                Family::Arithmetic | Family::Everyday => vectors.min(results),
                 // More people than vectors: each vector stands for its part of them.
                 Family::Coin => (vectors * results).div_ceil(k),
             };

@@ -16,7 +16,6 @@ use super::llama::{Decoder, Llama, Named, Packing};
 use super::target::{best_rows, count_right};
 use super::trainer::{Loss, Part, Stage, Validation};
 use super::vocabulary::Vocabulary;
-use crate::problems::Family;
 
 /// Layers, final norm, mean over rows, linear with bias.
 #[derive(Clone, Debug)]
@@ -124,7 +123,7 @@ impl<'a> SentenceStage<'a> {
         device: &Device,
     ) -> Result<Self, TrainError> {
         let mut validation = Vec::new();
-        for family in Family::ALL {
+        for family in config.mixture.families() {
             validation.extend(validation_examples(config, family, vocabulary)?);
         }
         Ok(Self {

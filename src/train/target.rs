@@ -100,8 +100,8 @@ impl<'a> TargetStage<'a> {
         kernels: Kernels,
         device: &Device,
     ) -> Result<Self, TrainError> {
-        let validation = Family::ALL
-            .into_iter()
+        let families = config.mixture.families().into_iter();
+        let validation = families
             .map(|family| Ok((family, validation_examples(config, family, vocabulary)?)))
             .collect::<Result<Vec<_>, TrainError>>()?;
         Ok(Self {

@@ -138,7 +138,7 @@ export const en = {
     footer: "The method is {paper}. Models, engine and page are this project's own work: Rust, wasm and WebGPU. Nothing you type leaves your device.",
   },
   lanes: { implicit: "Implicit", explicit: "Written", direct: "Direct" },
-  families: /** @type {Record<string, string>} */ ({ arithmetic: "Arithmetic", coin: "Coin flips", coin_flip: "Coin flips (public set)" }),
+  families: /** @type {Record<string, string>} */ ({ arithmetic: "Arithmetic", coin: "Coin flips", everyday: "Everyday problems", coin_flip: "Coin flips (public set)" }),
   vectors: (/** @type {number | null} */ count) => `${count === null ? "a few" : formats.number(count)} vectors`,
   factor: (/** @type {number} */ factor) => `${formats.times(factor)}×`,
 

@@ -136,7 +136,7 @@ export const ko = {
     footer: "방법은 {paper} 논문을 따릅니다. 모델과 엔진, 페이지는 모두 이 프로젝트에서 Rust, wasm, WebGPU로 직접 만들었습니다. 입력한 내용은 기기 밖으로 나가지 않습니다.",
   },
   lanes: { implicit: "암묵적 추론", explicit: "글로 쓰는 추론", direct: "바로 답하기" },
-  families: { arithmetic: "산수", coin: "동전 뒤집기", coin_flip: "동전 뒤집기 (공개 데이터)" },
+  families: { arithmetic: "산수", coin: "동전 뒤집기", everyday: "생활 속 문제", coin_flip: "동전 뒤집기 (공개 데이터)" },
   vectors: (count) => (count === null ? "벡터 몇 개" : `벡터 ${formats.number(count)}개`),
   factor: (factor) => `${formats.times(factor)}배`,
 
