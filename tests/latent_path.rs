@@ -239,6 +239,24 @@ async fn looked_at() {
     };
     let refused = on_gpu.inspect(question, &options).await.unwrap_err();
     assert!(refused.to_string().contains("no sentence transformer"));
+    // Another model's file, and one that was trained on a target of another width.
+    let refused = on_gpu.executor().load_sentence_transformer(&target).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("semcot.sentence.weight"), "{refused}");
+    let (narrow, its) = (
+        source("tiny-target.gguf", TINY_TARGET),
+        source("tiny-generator.gguf", TINY_GENERATOR),
+    );
+    let mut other = PairExecutor::load(&narrow, &its, ON_CPU)
+        .await
+        .expect("a pair");
+    let refused = other.load_sentence_transformer(&sentence).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(
+        refused.contains("embedding_length of the sentence transformer"),
+        "{refused}"
+    );
+
     let loaded = on_gpu.executor().load_sentence_transformer(&sentence).await;
     loaded.expect("the shipped file");
     let loaded = on_cpu.executor().load_sentence_transformer(&sentence).await;

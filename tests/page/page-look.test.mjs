@@ -307,3 +307,27 @@ test("the_interface_looks_and_embeds_and_refuses_in_codes", async () => {
   ]);
   await close();
 });
+
+test("a_damaged_or_missing_sentence_transformer_is_refused_by_its_code_and_answers_go_on", async () => {
+  for (const [answer, wanted] of /** @type {const} */ ([
+    [{ body: Buffer.alloc(121024, 7) }, "integrity"],
+    [{ status: 404, body: "" }, "network"],
+  ])) {
+    const { page, close } = await harness.open({
+      query: "MODEL_CARD.md",
+      prepare: (page) => page.route("**/sentence_transformer.gguf", (route) => route.fulfill(answer)),
+    });
+    const found = await page.evaluate(async () => {
+      const { SemCoT } = await import(/** @type {any} */ ("/www/semcot.js"));
+      const engine = await SemCoT.load("/models/mini/");
+      const question = "Maria has 12 apples. She gives 5 apples to Tom. Then she buys 2 more apples. How many apples does Maria have now?";
+      const code = await engine.embed("5 + 2 = 7").then(() => "", (/** @type {any} */ error) => error.code);
+      const { answer } = await engine.ask(question);
+      const { vectors } = await engine.inspect(question);
+      await engine.dispose();
+      return { code, answer, vectors: vectors.length };
+    });
+    assert.deepEqual(found, { code: wanted, answer: "9", vectors: 4 });
+    await close();
+  }
+});
