@@ -12,12 +12,12 @@ import { referencesIn } from "./references.mjs";
 /** Where the built site lies. */
 export const DIST = join(ROOT, "dist");
 /** First parts of the paths there. */
-export const SERVED = ["index.html", "service-worker.js", "semcot.js", "www", "docs", "models", "MODEL_CARD.md"];
+export const SERVED = ["index.html", "service-worker.js", "semcot.js", "semcot-demo.js", "www", "docs", "models", "MODEL_CARD.md"];
 /** The answering page: what it takes is what is weighed. */
 const PAGE = "index.html";
 const SERVICE_WORKER = "service-worker.js";
 /** Addresses for other pages to import, which stay from build to build: what they stand for. */
-const ENTRIES = { "semcot.js": "www/semcot.js" };
+const ENTRIES = { "semcot.js": "www/semcot.js", "semcot-demo.js": "www/element.js" };
 /** Copied as they are: their addresses are given to others, and their files are checked by digests anyway. */
 const MODELS = "models";
 /** Kinds of files whose names stay, because people link to them. */

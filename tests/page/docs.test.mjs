@@ -28,7 +28,8 @@ test("every_link_of_the_docs_and_of_the_page_leads_to_something", () => {
   let followed = 0;
   for (const page of [...PAGES, "index.html"]) {
     for (const { path, suffix } of referencesIn(page, readFileSync(join(ROOT, page), "utf8"))) {
-      const file = path.endsWith("/") || path === "." ? join(path, "index.html") : path;
+      const index = path.startsWith("models/") ? "semcot.json" : "index.html";
+      const file = path.endsWith("/") || path === "." ? join(path, index) : path;
       assert.ok(existsSync(join(ROOT, file)), `${page} names ${file}`);
       const [, id] = suffix.match(/^#(.+)$/) ?? [];
       if (id) assert.ok(readFileSync(join(ROOT, file), "utf8").includes(`id="${id}"`), `${page} names ${file}#${id}`);
@@ -68,5 +69,23 @@ test("the_first_example_runs_as_it_stands", async () => {
   assert.equal(answer, "7");
   assert.ok(ms > 0);
   assert.ok(logged.some(([piece]) => piece?.kind === "implicit_tokens"));
+  await close();
+});
+
+test("the_demonstration_in_the_docs_answers_in_every_way_and_loads_nothing_before", async () => {
+  const { page, consoleErrors, close } = await harness.open({ query: "docs/" });
+  await page.locator("semcot-demo").scrollIntoViewIfNeeded();
+  assert.equal(await page.evaluate(() => performance.getEntriesByType("resource").some(({ name }) => /gguf|wasm/.test(name))), false);
+  const answers = page.evaluate(() => new Promise((resolve, reject) => {
+    const demo = /** @type {Element} */ (document.querySelector("semcot-demo"));
+    demo.addEventListener("done", (event) => resolve(/** @type {CustomEvent} */ (event).detail.answers));
+    demo.addEventListener("error", (event) => reject(/** @type {CustomEvent} */ (event).detail));
+  }));
+  await page.locator("semcot-demo").getByRole("button").first().click();
+  const { implicit, explicit, direct } = /** @type {any} */ (await answers);
+  assert.deepEqual([implicit.answer, explicit.answer], ["9", "9"]);
+  assert.ok(direct.tokens > 0);
+  assert.deepEqual(await serious(page), []);
+  assert.deepEqual(consoleErrors, []);
   await close();
 });

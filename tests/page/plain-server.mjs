@@ -24,7 +24,7 @@ export async function startPlainServer(folder) {
     const path = (request.url ?? "").replace(/\?.*/, "").replace(/\/$/, "/index.html");
     requests.push(path);
     const file = join(state.folder, path.startsWith(SUB_PATH) ? path.slice(SUB_PATH.length) : "nowhere");
-    if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return void response.writeHead(404).end();
+    if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return void response.writeHead(404, { "Content-Type": "text/plain" }).end("Not found.");
     const headers = { "Content-Type": TYPES[extname(file)] ?? "application/octet-stream", "Content-Security-Policy": POLICY };
     response.writeHead(200, headers).end(request.method === "HEAD" ? undefined : state.alter(path, readFileSync(file)));
   });
