@@ -26,7 +26,7 @@ export async function buildPage() {
   const optimizer = JSON.parse(readFileSync(join(ROOT, "node_modules", "binaryen", "package.json"), "utf8")).version;
   const digest = createHash("sha256").update(readFileSync(built)).digest("hex");
   const stamp = `${digest} wasm-bindgen ${lockedVersion("wasm-bindgen")} binaryen ${optimizer}\n`;
-  if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === stamp) return;
+  if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === stamp) return bringJinja();
 
   rmSync(PKG, { recursive: true, force: true });
   mkdirSync(PKG, { recursive: true });
@@ -36,6 +36,22 @@ export async function buildPage() {
   await run("wasm-opt", ["-Oz", wasm, "-o", `${wasm}.small`]);
   renameSync(`${wasm}.small`, wasm);
   writeFileSync(STAMP, stamp);
+  bringJinja();
+}
+
+/**
+ * Puts the reader of chat templates beside the wasm, with its licence: the package has no dependencies, and
+ * its modules can name only what lies among them.
+ */
+function bringJinja() {
+  const from = join(ROOT, "node_modules", "@huggingface", "jinja");
+  const { version } = JSON.parse(readFileSync(join(from, "package.json"), "utf8"));
+  const license = readFileSync(join(from, "LICENSE"), "utf8").trim();
+  const module = readFileSync(join(from, "dist", "index.js"), "utf8");
+  writeFileSync(join(PKG, "jinja.js"), `/*! @huggingface/jinja ${version}\n\n${license}\n*/\n${module}`);
+  // What is used of it; its own declarations are many files.
+  const declared = "export class Template {\n  constructor(template: string);\n  render(values: Record<string, unknown>): string;\n}\n";
+  writeFileSync(join(PKG, "jinja.d.ts"), declared);
 }
 
 /** Puts the site into dist/, tells what it weighs, and fails when that is more than visitors were promised. */

@@ -14,5 +14,5 @@ await runMain(async () => {
   await run("tsc", ["--project", "tsconfig.types.json"]);
   // Declarations that are already such are read, but not copied.
   mkdirSync(join(TYPES, "pkg"), { recursive: true });
-  cpSync(join(ROOT, "www", "pkg", "semcot.d.ts"), join(TYPES, "pkg", "semcot.d.ts"));
+  for (const name of ["semcot.d.ts", "jinja.d.ts"]) cpSync(join(ROOT, "www", "pkg", name), join(TYPES, "pkg", name));
 });

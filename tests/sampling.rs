@@ -11,9 +11,9 @@ use std::sync::Arc;
 use semcot::formats::source::MemorySource;
 use semcot::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, Reduce};
 use semcot::model::run::{Execute, Request};
-use semcot::model::{GenerateOptions, KvType, Model, Sampling, generate};
+use semcot::model::{EndedBy, GenerateOptions, Generated, KvType, Model, Sampling, generate};
 use semcot::reference::{ExecutorOptions, PairExecutor};
-use semcot::tokenizer::Tokenizer;
+use semcot::tokenizer::{TokenType, Tokenizer, Vocabulary};
 
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
@@ -161,9 +161,18 @@ async fn out_of_range() {
 }
 
 /// A text of the twin, and the parts in which it was handed over.
-async fn text(options: &GenerateOptions) -> (String, Vec<u32>, Vec<String>) {
+async fn text(options: &GenerateOptions) -> (Generated, Vec<String>) {
+    text_with(|_| {}, options).await
+}
+
+/// The same with other tables of the tokenizer.
+async fn text_with(
+    change: impl FnOnce(&mut Vocabulary),
+    options: &GenerateOptions,
+) -> (Generated, Vec<String>) {
     let mut twin = twin().await;
-    let vocabulary = twin.target().model().vocabulary().expect("tables");
+    let mut vocabulary = twin.target().model().vocabulary().expect("tables");
+    change(&mut vocabulary);
     let tokenizer = Tokenizer::from_vocabulary(vocabulary).expect("a tokenizer");
     let mut parts = Vec::new();
     let on_text = |part: &str| {
@@ -171,8 +180,7 @@ async fn text(options: &GenerateOptions) -> (String, Vec<u32>, Vec<String>) {
         ControlFlow::Continue(())
     };
     let generated = generate(&mut twin, &tokenizer, &PROMPT, options, on_text);
-    let generated = generated.await.expect("a text");
-    (generated.text, generated.ids, parts)
+    (generated.await.expect("a text"), parts)
 }
 
 async fn stop_strings() {
@@ -182,9 +190,11 @@ async fn stop_strings() {
         sampling: Sampling { seed: 3, ..PLAIN },
         ..GenerateOptions::default()
     };
-    let (whole, ids, parts) = text(&options).await;
+    let (generated, parts) = text(&options).await;
+    let whole = generated.text;
     assert_eq!(parts.concat(), whole);
-    assert_eq!(ids.len(), MAX_TOKENS as usize);
+    assert_eq!(generated.ids.len(), MAX_TOKENS as usize);
+    assert_eq!(generated.ended_by, EndedBy::Limit);
     // Two characters from the middle, and what begins like them and never comes.
     let characters: Vec<char> = whole.chars().collect();
     let stop: String = characters[6..8].iter().collect();
@@ -194,10 +204,54 @@ async fn stop_strings() {
         stop_strings,
         ..options
     };
-    let (stopped, ids, parts) = text(&stopping).await;
-    assert_eq!(stopped, whole[..at]);
-    assert_eq!(parts.concat(), stopped);
-    assert!(ids.len() < MAX_TOKENS as usize);
+    let (stopped, parts) = text(&stopping).await;
+    assert_eq!(stopped.text, whole[..at]);
+    assert_eq!(parts.concat(), stopped.text);
+    assert!(stopped.ids.len() < MAX_TOKENS as usize);
+    assert_eq!(stopped.ended_by, EndedBy::StopString);
+}
+
+async fn ends_of_a_turn() {
+    let endless = GenerateOptions {
+        max_tokens: MAX_TOKENS,
+        ignores_end: true,
+        sampling: Sampling { seed: 3, ..PLAIN },
+        ..GenerateOptions::default()
+    };
+    let (whole, _) = text(&endless).await;
+    let options = GenerateOptions {
+        ignores_end: false,
+        ..endless.clone()
+    };
+    // A token that comes for the first time amid the text, under another name.
+    let at = (3..whole.ids.len())
+        .find(|&at| !whole.ids[..at].contains(&whole.ids[at]))
+        .expect("a new token");
+    let end = whole.ids[at] as usize;
+    let rename = |name: &'static str, token_type: TokenType| {
+        move |vocabulary: &mut Vocabulary| {
+            vocabulary.eos_id = None;
+            vocabulary.token_types.resize(vocabulary.tokens.len(), 1);
+            vocabulary.tokens[end] = name.to_owned();
+            vocabulary.token_types[end] = token_type.number();
+            // They name tokens by their texts, and nothing is encoded here.
+            vocabulary.merges.clear();
+        }
+    };
+    let (ended, parts) = text_with(rename("<|im_end|>", TokenType::Control), &options).await;
+    assert_eq!(ended.ids, whole.ids[..=at]);
+    assert_eq!(ended.ended_by, EndedBy::EndToken);
+    assert_eq!(parts.concat(), ended.text);
+    // Neither a control token of another name nor a text of this one ends anything.
+    for other in [
+        rename("<|im_start|>", TokenType::Control),
+        rename("<|im_end|>", TokenType::UserDefined),
+    ] {
+        let (going_on, _) = text_with(other, &options).await;
+        assert_eq!(going_on.ids, whole.ids);
+    }
+    let (going_on, _) = text_with(rename("<|im_end|>", TokenType::Control), &endless).await;
+    assert_eq!(going_on.ids, whole.ids);
 }
 
 /// Each case as a native test and as a test in the browser.
@@ -223,4 +277,5 @@ cases! {
     the_gpu_chooses_what_the_twin_chooses_with_subgroups: subgroups;
     an_option_out_of_its_range_is_refused_before_anything_runs: out_of_range;
     text_ends_where_a_stop_string_would_stand_and_is_handed_over_without_it: stop_strings;
+    text_ends_with_a_control_token_that_ends_turns: ends_of_a_turn;
 }

@@ -185,6 +185,7 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  * How a text goes on. Tokens are chosen greedily unless there is a temperature.
  * @typedef {object} GenerateOptions
  * @property {number} [maxTokens] 128 unless told
+ * @property {boolean} [fillContext] write until the context is full, where there is no `maxTokens`
  * @property {boolean} [ignoreEnd] go on behind the end token
  * @property {boolean} [special] find control tokens in the prompt's text
  * @property {readonly string[]} [stop] texts that end it and are no part of it
@@ -202,6 +203,8 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  * @typedef {object} Generated
  * @property {number[]} ids the tokens written, the end token included
  * @property {string} text
+ * @property {"end_token" | "stop_string" | "limit"} endedBy why there is no more
+ * @property {number} promptTokens that the prompt took, with the begin token
  * @property {number} targetPasses
  * @property {number} submits
  * @property {number} readBacks
@@ -286,7 +289,8 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  * The engine, the device it runs on and the model that is loaded. `kernels` names the variant of the
  * compute shaders, those that failed their self-test on this device and were left out for it, and those that
  * were measured slower; `storage` where the files are kept for the next load, with the reason where it is not in OPFS. A folder
- * also tells its `description`, `license`, `implicitTokens` as trained, and measured `accuracy`.
+ * also tells its `description`, `license`, `implicitTokens` as trained, and measured `accuracy`; a single file
+ * its `chatTemplate`, where it has one, and `specialTokens`.
  * @typedef {Record<string, any> & InfoFields} Info
  */
 

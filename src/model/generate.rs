@@ -4,6 +4,8 @@
 
 use std::ops::ControlFlow;
 
+use serde::Serialize;
+
 use super::Sampling;
 use super::run::{Execute, Report, Request};
 use crate::tokenizer::{Stream, Tokenizer};
@@ -38,6 +40,18 @@ impl Default for GenerateOptions {
     }
 }
 
+/// Why writing ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedBy {
+    /// The end token, or another that ends a turn.
+    EndToken,
+    /// A stop string.
+    StopString,
+    /// As many tokens as were allowed; or whoever listened.
+    Limit,
+}
+
 /// What was written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Generated {
@@ -46,6 +60,8 @@ pub struct Generated {
     pub ids: Vec<u32>,
     /// The text, without control tokens and without the stop string.
     pub text: String,
+    /// Why there is no more.
+    pub ended_by: EndedBy,
     /// What the run did; it may have written tokens behind a stop string.
     pub report: Report,
 }
@@ -73,7 +89,11 @@ pub async fn generate<E: Execute>(
             .unwrap_or_else(|| executor.default_tokens_per_submit()),
         sampling: options.sampling,
     };
-    let mut written = Written::new(tokenizer, &options.stop_strings);
+    let turn_ends = match options.ignores_end {
+        true => Vec::new(),
+        false => tokenizer.turn_ends(),
+    };
+    let mut written = Written::new(tokenizer, &options.stop_strings, turn_ends);
     let report = executor
         .run(&request, &mut |ids| {
             ids.iter().try_for_each(|&id| written.push(id))?;
@@ -83,7 +103,7 @@ pub async fn generate<E: Execute>(
             }
         })
         .await?;
-    written.finish();
+    let ended_by = written.finish(end_token);
     let rest = written.take_ready();
     if !rest.is_empty() {
         // The end has come anyway.
@@ -92,6 +112,7 @@ pub async fn generate<E: Execute>(
     Ok(Generated {
         ids: written.ids,
         text: written.text,
+        ended_by,
         report,
     })
 }
@@ -100,28 +121,37 @@ pub async fn generate<E: Execute>(
 struct Written<'a> {
     stream: Stream<'a>,
     stop_strings: &'a [String],
+    turn_ends: Vec<u32>,
     ids: Vec<u32>,
     text: String,
     /// Bytes of the text that have been handed over.
     handed_over: usize,
-    stopped: bool,
+    /// Why there will be no more; absent while there may be.
+    ended_by: Option<EndedBy>,
 }
 
 impl<'a> Written<'a> {
-    fn new(tokenizer: &'a Tokenizer, stop_strings: &'a [String]) -> Self {
+    fn new(tokenizer: &'a Tokenizer, stop_strings: &'a [String], turn_ends: Vec<u32>) -> Self {
         Self {
             stream: tokenizer.stream(),
             stop_strings,
+            turn_ends,
             ids: Vec::new(),
             text: String::new(),
             handed_over: 0,
-            stopped: false,
+            ended_by: None,
         }
     }
 
-    /// Adds a token; breaks when a stop string is complete.
+    /// Adds a token; breaks when a stop string is complete, or the turn.
     fn push(&mut self, id: u32) -> ControlFlow<()> {
         self.ids.push(id);
+        if self.turn_ends.contains(&id) {
+            let rest = self.stream.finish();
+            self.add(&rest)?;
+            self.ended_by = Some(EndedBy::EndToken);
+            return ControlFlow::Break(());
+        }
         let added = self.stream.push(id);
         self.add(&added)
     }
@@ -134,26 +164,30 @@ impl<'a> Written<'a> {
             None => ControlFlow::Continue(()),
             Some(at) => {
                 self.text.truncate(at);
-                self.stopped = true;
+                self.ended_by = Some(EndedBy::StopString);
                 ControlFlow::Break(())
             }
         }
     }
 
-    /// Adds what stands for a character that was never completed.
-    fn finish(&mut self) {
-        if !self.stopped {
+    /// Adds what stands for a character that was never completed; says why there is no more.
+    fn finish(&mut self, end_token: Option<u32>) -> EndedBy {
+        if self.ended_by.is_none() {
             let rest = self.stream.finish();
             // The end has come anyway.
             let _ = self.add(&rest);
-            self.stopped = true;
         }
+        let at_end_token = end_token.is_some() && self.ids.last().copied() == end_token;
+        *self.ended_by.get_or_insert(match at_end_token {
+            true => EndedBy::EndToken,
+            false => EndedBy::Limit,
+        })
     }
 
     /// Text that has not been handed over and stays, whatever follows.
     fn take_ready(&mut self) -> &str {
         let from = self.handed_over;
-        self.handed_over = match self.stopped {
+        self.handed_over = match self.ended_by.is_some() {
             true => self.text.len(),
             false => self.text.len() - self.held_back(),
         };

@@ -19,7 +19,7 @@ mod weights;
 
 pub use config::{Architecture, LlamaConfig, RopePairing};
 pub use error::{ModelError, ModelFault};
-pub use generate::{GenerateOptions, Generated, generate};
+pub use generate::{EndedBy, GenerateOptions, Generated, generate};
 pub use kv_cache::KvType;
 pub use llama::{ForwardOptions, Head, forward};
 pub use load::{Chunk, read_weights};

@@ -16,6 +16,7 @@ const MERGES: &str = "tokenizer.ggml.merges";
 const EOS: &str = "tokenizer.ggml.eos_token_id";
 const BOS: &str = "tokenizer.ggml.bos_token_id";
 const ADD_BOS: &str = "tokenizer.ggml.add_bos_token";
+const CHAT_TEMPLATE: &str = "tokenizer.chat_template";
 
 impl Model {
     /// The tokenizer's tables.
@@ -27,6 +28,14 @@ impl Model {
             file: self.file.clone(),
             fault,
         })
+    }
+
+    /// The Jinja template by which messages of a chat become a prompt, where the file has one.
+    pub fn chat_template(&self) -> Option<&str> {
+        match self.metadata.get(CHAT_TEMPLATE) {
+            Some(Value::String(template)) => Some(template),
+            _ => None,
+        }
     }
 
     fn tables(&self) -> Result<Vocabulary, ModelFault> {

@@ -62,6 +62,19 @@ impl TokenizerError {
     }
 }
 
+/// Names of control tokens that end a turn: llama.cpp's list of them, without those of fill-in-the-middle.
+const TURN_ENDS: [&str; 9] = [
+    "<|eot_id|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<end_of_turn>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<|eom_id|>",
+    "<end_of_utterance>",
+    "<EOT>",
+];
+
 /// A token that is matched in text as a whole, before everything else.
 #[derive(Clone, Debug)]
 struct WholeToken {
@@ -302,9 +315,30 @@ impl Tokenizer {
         self.vocabulary.bos_id.filter(|_| self.vocabulary.add_bos)
     }
 
+    /// The begin token that the metadata names, also where sequences do not begin with it.
+    pub fn named_begin_token(&self) -> Option<u32> {
+        self.vocabulary.bos_id
+    }
+
     /// The token that ends a text, where there is one.
     pub fn end_token(&self) -> Option<u32> {
         self.vocabulary.eos_id
+    }
+
+    /// Control tokens by which chat models end their turn, whatever else ends a text: GGUF files
+    /// often name another one as their end token.
+    pub fn turn_ends(&self) -> Vec<u32> {
+        let known = |whole: &&WholeToken| whole.control && TURN_ENDS.contains(&whole.text.as_str());
+        self.whole_tokens
+            .iter()
+            .filter(known)
+            .map(|whole| whole.id)
+            .collect()
+    }
+
+    /// The text of a token as templates write it, such as `<s>`.
+    pub fn token_text(&self, id: u32) -> Option<&str> {
+        self.vocabulary.tokens.get(id as usize).map(String::as_str)
     }
 
     /// The text of ids, control tokens left out. Bytes that are not UTF-8 become U+FFFD; a space

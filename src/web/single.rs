@@ -11,7 +11,7 @@ use super::source::{self, JsByteSource};
 use crate::evaluation::bench::{Bench, BenchOptions, bench};
 use crate::gpu::{GpuModel, GpuPair, KernelVariant, Throughput};
 use crate::model::run::Milliseconds;
-use crate::model::{GenerateOptions, Model, Sampling, generate};
+use crate::model::{EndedBy, GenerateOptions, Model, Sampling, generate};
 use crate::tokenizer::Tokenizer;
 use crate::weights::WeightType;
 
@@ -32,6 +32,9 @@ struct GenerateRequest {
     #[serde(default)]
     special: bool,
     max_tokens: Option<u32>,
+    /// As many as there is room for, where no number is given.
+    #[serde(default)]
+    fill_context: bool,
     #[serde(default)]
     ignore_end: bool,
     #[serde(default)]
@@ -50,6 +53,8 @@ struct GenerateRequest {
 struct Written<'a> {
     ids: &'a [u32],
     text: &'a str,
+    ended_by: EndedBy,
+    prompt_tokens: usize,
     target_passes: u32,
     submits: u32,
     read_backs: u32,
@@ -86,6 +91,18 @@ struct Info<'a> {
     context_length: u32,
     kernels: KernelVariant,
     models: [ModelInfo<'a>; 1],
+    /// How messages of a chat become a prompt.
+    chat_template: Option<&'a str>,
+    special_tokens: SpecialTokens<'a>,
+}
+
+/// Texts of the tokens that chat templates name.
+#[derive(Default, Serialize)]
+struct SpecialTokens<'a> {
+    begin: Option<&'a str>,
+    end: Option<&'a str>,
+    /// Whether `generate` puts the begin token before a text.
+    adds_begin: bool,
 }
 
 #[wasm_bindgen]
@@ -126,6 +143,8 @@ impl SingleModel {
             context_length: target.context_tokens(),
             kernels: self.executor.gpu().kernel_variant(),
             models: [ModelInfo::of(target)],
+            chat_template: target.model().chat_template(),
+            special_tokens: self.special_tokens(),
         })
     }
 
@@ -137,10 +156,16 @@ impl SingleModel {
         options: JsValue,
         on_text: js_sys::Function,
     ) -> JsResult<JsValue> {
-        let request: GenerateRequest = error::options(options)?;
+        let mut request: GenerateRequest = error::options(options)?;
         let tokenizer = self.tokenizer.as_ref();
         let tokenizer = tokenizer.map_err(|why| error::with_code("unsupported-model", why))?;
         let prompt = request.prompt(tokenizer);
+        if request.fill_context {
+            let context = self.executor.target().context_tokens();
+            // The last token written is never read. A prompt without room is refused as ever.
+            let room = (context + 1).saturating_sub(prompt.len() as u32);
+            request.max_tokens = request.max_tokens.or(Some(room.max(1)));
+        }
         let options = GenerateOptions::from(request);
         let on_text = |part: &str| tell(&on_text, part);
         let generated = generate(&mut self.executor, tokenizer, &prompt, &options, on_text).await;
@@ -148,6 +173,8 @@ impl SingleModel {
         Ok(error::plain(&Written {
             ids: &generated.ids,
             text: &generated.text,
+            ended_by: generated.ended_by,
+            prompt_tokens: prompt.len(),
             target_passes: generated.report.target_passes,
             submits: generated.report.submits,
             read_backs: generated.report.read_backs,
@@ -170,6 +197,20 @@ impl SingleModel {
     #[wasm_bindgen(unchecked_return_type = "Record<string, unknown>")]
     pub async fn bench(&mut self, options: JsValue) -> JsResult<JsValue> {
         bench_target(&mut self.executor, options).await
+    }
+}
+
+impl SingleModel {
+    fn special_tokens(&self) -> SpecialTokens<'_> {
+        let Ok(tokenizer) = &self.tokenizer else {
+            return SpecialTokens::default();
+        };
+        let text = |id: Option<u32>| id.and_then(|id| tokenizer.token_text(id));
+        SpecialTokens {
+            begin: text(tokenizer.named_begin_token()),
+            end: text(tokenizer.end_token()),
+            adds_begin: tokenizer.begin_token().is_some(),
+        }
     }
 }
 

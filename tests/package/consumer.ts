@@ -1,6 +1,9 @@
 // A program of somebody else, as strict as TypeScript can be: what the package's declarations promise.
 
 import { MODES, Run, SemCoT, SemCoTError } from "semcot";
+import { chatClient } from "semcot/chat";
+import type { ChatChunk, ChatCompletion } from "semcot/chat";
+import { SemCoTDemo } from "semcot/element";
 import type { Answer, Comparison, Generated, Info, Mode, Piece, Problem, Progress } from "semcot";
 
 /** Fails to compile unless both are the same type. */
@@ -69,4 +72,25 @@ export async function everything(files: FileList, folder: FileSystemDirectoryHan
   // @ts-expect-error what is kept is not changed by assignment
   SemCoT.cache.list = () => Promise.resolve([]);
   return [answer.answer, String(median), generated.text, problem?.query, logits.length, quotaBytes, parameters, modes.length].join();
+}
+
+export async function chatting(engine: SemCoT): Promise<string> {
+  const { signal } = new AbortController();
+  const client = chatClient(engine, { template: (messages, { begin }) => begin + messages.map(({ content }) => content).join("\n") });
+  const completion = await client.chat.completions.create({ messages: [{ role: "user", content: "Hello!" }], max_tokens: 5 }, { signal });
+  sure<Same<typeof completion, ChatCompletion>>();
+  for await (const chunk of await client.chat.completions.create({ messages: [], stream: true })) {
+    sure<Same<typeof chunk, ChatChunk>>();
+    console.log(chunk.choices[0]?.delta.content ?? "");
+  }
+  // @ts-expect-error what is not computed has no parameter
+  await client.chat.completions.create({ messages: [], tools: [] });
+  return completion.choices[0]!.message.content;
+}
+
+export function place(): void {
+  const demo: SemCoTDemo = new SemCoTDemo();
+  demo.src = "models/mini/";
+  demo.addEventListener("done", () => demo.stop());
+  document.body.append(demo);
 }

@@ -10,6 +10,36 @@ const ALIGNMENT = 32;
  * @returns {Map<string, Buffer>} the halves by their names
  */
 export function splitGguf(file, name) {
+  const { tensorCount, keyCount, metadata, tensors, data } = readGguf(file);
+  const half = tensorCount >> 1;
+  const halves = [tensors.slice(0, half), tensors.slice(half)];
+  return new Map(halves.map((part, index) => {
+    const own = index === 0 ? metadata : Buffer.alloc(0);
+    const keys = [["split.no", 2, number(index, 2)], ["split.count", 2, number(2, 2)], ["split.tensors.count", 5, number(tensorCount, 4)]];
+    const added = keys.map(([key, type, value]) => [textBytes(String(key)), number(Number(type), 4), /** @type {Buffer} */ (value)]);
+    const begin = part[0].offset;
+    const count = (index === 0 ? keyCount : 0) + keys.length;
+    const bytes = written(count, [own, ...added.flat()], part, begin, data.subarray(begin, part[part.length - 1].end));
+    return [`${name}-0000${index + 1}-of-00002.gguf`, bytes];
+  }));
+}
+
+/**
+ * The same file with more in its metadata: texts, and whole numbers of 32 bits.
+ * @param {Buffer} file of the default alignment
+ * @param {Record<string, string | number>} values
+ */
+export function withMetadata(file, values) {
+  const { keyCount, metadata, tensors, data } = readGguf(file);
+  const added = Object.entries(values).flatMap(([key, value]) =>
+    [textBytes(key), ...(typeof value === "string" ? [number(8, 4), textBytes(value)] : [number(4, 4), number(value, 4)])]);
+  return written(keyCount + Object.keys(values).length, [metadata, ...added], tensors, 0, data);
+}
+
+/** @typedef {{ description: Buffer, offset: number, end: number }} Tensor */
+
+/** @param {Buffer} file */
+function readGguf(file) {
   let at = 8;
   const u32 = () => file.readUInt32LE((at += 4) - 4);
   const u64 = () => Number(file.readBigUInt64LE((at += 8) - 8));
@@ -30,6 +60,7 @@ export function splitGguf(file, name) {
     skipValue(u32());
   }
   const metadata = file.subarray(metadataAt, at);
+  /** @type {Tensor[]} */
   const tensors = Array.from({ length: tensorCount }, () => {
     const start = at;
     text();
@@ -40,22 +71,23 @@ export function splitGguf(file, name) {
   const data = file.subarray(Math.ceil(at / ALIGNMENT) * ALIGNMENT);
   tensors.sort((a, b) => a.offset - b.offset);
   tensors.forEach((tensor, index) => (tensor.end = tensors[index + 1]?.offset ?? data.length));
+  return { tensorCount, keyCount, metadata, tensors, data };
+}
 
-  const half = tensorCount >> 1;
-  const halves = [tensors.slice(0, half), tensors.slice(half)];
-  return new Map(halves.map((part, index) => {
-    const own = index === 0 ? metadata : Buffer.alloc(0);
-    const keys = [["split.no", 2, number(index, 2)], ["split.count", 2, number(2, 2)], ["split.tensors.count", 5, number(tensorCount, 4)]];
-    const added = keys.map(([key, type, value]) => [textBytes(String(key)), number(Number(type), 4), /** @type {Buffer} */ (value)]);
-    const begin = part[0].offset;
-    const header = Buffer.concat([
-      Buffer.from("GGUF"), number(3, 4), number(part.length, 8), number((index === 0 ? keyCount : 0) + keys.length, 8), own,
-      ...added.flat(), ...part.flatMap((tensor) => [tensor.description, number(tensor.offset - begin, 8)]),
-    ]);
-    const padding = Buffer.alloc(Math.ceil(header.length / ALIGNMENT) * ALIGNMENT - header.length);
-    const bytes = Buffer.concat([header, padding, data.subarray(begin, part[part.length - 1].end)]);
-    return [`${name}-0000${index + 1}-of-00002.gguf`, bytes];
-  }));
+/**
+ * @param {number} keyCount
+ * @param {Buffer[]} metadata
+ * @param {Tensor[]} tensors
+ * @param {number} begin of their data in the file that they are from
+ * @param {Buffer} data
+ */
+function written(keyCount, metadata, tensors, begin, data) {
+  const header = Buffer.concat([
+    Buffer.from("GGUF"), number(3, 4), number(tensors.length, 8), number(keyCount, 8), ...metadata,
+    ...tensors.flatMap((tensor) => [tensor.description, number(tensor.offset - begin, 8)]),
+  ]);
+  const padding = Buffer.alloc(Math.ceil(header.length / ALIGNMENT) * ALIGNMENT - header.length);
+  return Buffer.concat([header, padding, data]);
 }
 
 /**
@@ -70,5 +102,6 @@ function number(value, size) {
 
 /** @param {string} value */
 function textBytes(value) {
-  return Buffer.concat([number(value.length, 8), Buffer.from(value)]);
+  const bytes = Buffer.from(value);
+  return Buffer.concat([number(bytes.length, 8), bytes]);
 }
