@@ -4,7 +4,6 @@
 import { listenToBatch } from "./batch/controls.js";
 import { find } from "./dom.js";
 import { SemCoTError } from "./errors.js";
-import { listenToLook } from "./look/controls.js";
 import { keepForOffline } from "./offline.js";
 import { listenToOwn } from "./own/controls.js";
 import { isSingle, writeOn } from "./own/write-on.js";
@@ -17,8 +16,6 @@ import { showHeadline } from "./views/headline.js";
 import { showLanes } from "./views/lanes.js";
 import { showLanguage } from "./views/language.js";
 import { showLoading } from "./views/loading.js";
-import { showLook } from "./views/look.js";
-import { showMap } from "./views/map.js";
 import { showOwn } from "./views/own.js";
 import { familiesOf, showQuestion } from "./views/question.js";
 import { showSingle } from "./views/single.js";
@@ -35,11 +32,13 @@ const repeats = find("#repeat-count", HTMLSelectElement);
 const family = find("#family", HTMLSelectElement);
 
 const state = initialState();
+/** What looks inside the implicit tokens, once that was opened. @type {ReturnType<typeof import("./look/controls.js").listenToLook> | null} */
+let looking = null;
 /** Stops what runs now. */
 let current = new AbortController();
 /** Stops the loading under way. */
 let loading = new AbortController();
-const views = [showLanguage, showTrouble, showLoading, showQuestion, showHeadline, showLanes, showTiming, showFacts, showBatch, showLook, showMap, showSingle, showOwn];
+const views = [showLanguage, showTrouble, showLoading, showQuestion, showHeadline, showLanes, showTiming, showFacts, showBatch, showSingle, showOwn];
 
 /** @param {Partial<import("./state.js").State>} [change] */
 function update(change = {}) {
@@ -79,7 +78,7 @@ async function load(model = modelAddress()) {
     mark("ready");
     rememberModel(model);
     update({ engine, progress: null, lanes: emptyLanes(), asked: null, comparison: null, written: null });
-    await looking.refresh();
+    await looking?.refresh();
   } catch (error) {
     // Of two loadings the later one is shown.
     if (loading.signal === signal) update({ trouble: SemCoTError.from(error), progress: null });
@@ -111,7 +110,7 @@ async function withEngine(busy, work) {
   try {
     await work(engine, current.signal);
     update({ busy: null, repeatProgress: null });
-    await looking.refresh();
+    await looking?.refresh();
   } catch (caught) {
     const error = SemCoTError.from(caught);
     for (const mode of MODES) if (state.lanes[mode].status !== "done") state.lanes[mode].status = "idle";
@@ -163,6 +162,22 @@ async function repeat() {
     for await (const { done, total } of run) update({ repeatProgress: { done, total } });
     update({ comparison: await run });
   });
+}
+
+/** Fetches what looks inside the implicit tokens, which nobody waits for before, and looks. */
+async function openLook() {
+  if (looking !== null) return;
+  try {
+    const { listenToLook } = await import("./look/controls.js");
+    // Opened twice meanwhile.
+    if (looking !== null) return;
+    looking = listenToLook({ state, update, withEngine, stop: () => current.abort(), question: () => state.asked ?? question.value.trim() });
+    views.push(...looking.views);
+    update();
+    await looking.refresh();
+  } catch (error) {
+    update({ trouble: new SemCoTError("network", SemCoTError.from(error).message) });
+  }
 }
 
 /** Puts a problem that nobody trained on into the box, with its answer kept. */
@@ -220,7 +235,7 @@ find("#examples", HTMLElement).addEventListener("click", (event) => {
 
 listenToBatch({ state, update, withEngine, stop: () => current.abort(), model: modelAddress });
 listenToOwn({ state, update, load, stopLoading: () => loading.abort() });
-const looking = listenToLook({ state, update, withEngine, stop: () => current.abort(), question: () => state.asked ?? question.value.trim() });
+find("#look", HTMLDetailsElement).addEventListener("toggle", openLook);
 chooseLanguage(firstLanguage());
 const { question: firstText = "", answer: firstAnswer = "", family: firstFamily = "" } = find("#examples button", HTMLButtonElement).dataset;
 setQuestion(firstText, firstAnswer, firstFamily);

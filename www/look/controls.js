@@ -3,6 +3,8 @@
 // Nothing is computed before it is opened.
 
 import { find } from "../dom.js";
+import { showLook } from "../views/look.js";
+import { showMap } from "../views/map.js";
 import { familiesOf } from "../views/question.js";
 
 /** @typedef {import("../state.js").State} State */
@@ -34,7 +36,8 @@ const plot = find("#map-plot", HTMLElement);
 
 /**
  * @param {Page} page
- * @returns {{ refresh: () => Promise<void> }} `refresh` looks again when another question was asked
+ * @returns {{ views: ((state: State) => void)[], refresh: () => Promise<void> }} `refresh` looks again when
+ *   another question was asked
  */
 export function listenToLook({ state, update, withEngine, stop, question }) {
   /** Reasonings by the family that they were drawn for. @type {Map<string, string[]>} */
@@ -134,7 +137,7 @@ export function listenToLook({ state, update, withEngine, stop, question }) {
     state.map.chosen = -1;
     update();
   });
-  return { refresh: look };
+  return { views: [showLook, showMap], refresh: look };
 }
 
 /**
