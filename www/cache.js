@@ -17,8 +17,8 @@ const DIGEST_BYTES = 32;
 const LABEL_BYTES = 16 << 10;
 /** Where the label's JSON begins; the mark of a verified file is byte 0. */
 const LABEL_START = 8;
-/** A handle whose owner has just been ended is given free a moment later. */
-const OPEN_ATTEMPTS = 40;
+/** A handle whose owner has just been ended is given free a moment later: seconds, on a machine that has much to do. */
+const OPEN_ATTEMPTS = 200;
 const OPEN_PAUSE_MS = 50;
 
 /**
