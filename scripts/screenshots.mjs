@@ -1,17 +1,19 @@
 // `npm run screenshots`: pictures of the answering page for the README and for looking at, into
 // docs/screenshots: desktop and phone, light and dark, English and Korean, with the real engine; and of
-// what is inside the implicit tokens, of which half of these show all there is to see.
+// what is inside the implicit tokens, of another model and of the docs, of which half of these show all
+// there is to see. `--only docs` takes those of another model and of the docs alone.
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { launchChromium } from "./browsers.mjs";
 import { buildPage } from "./build.mjs";
-import { ROOT, runMain } from "./commands.mjs";
+import { ROOT, readOptions, runMain } from "./commands.mjs";
 import { startServer } from "./serve.mjs";
 
 const VIEWPORTS = { desktop: { width: 1366, height: 768 }, phone: { width: 360, height: 740 } };
 
 await runMain(async () => {
+  const { only } = readOptions(["only"]);
   await buildPage();
   const folder = join(ROOT, "docs", "screenshots");
   mkdirSync(folder, { recursive: true });
@@ -24,13 +26,22 @@ await runMain(async () => {
         const page = await context.newPage();
         await page.goto(`${server.url}?lang=${language}`);
         await page.locator("#ask-button:enabled").waitFor({ timeout: 120_000 });
+        const path = join(folder, `${name}-${colorScheme}${language === "en" ? "" : `-${language}`}.png`);
+        const isShownInAll = colorScheme === "light" ? language === "en" : language === "ko";
+        if (only === "docs") {
+          if (isShownInAll) await ownAndDocs(page, path, server.url);
+          await context.close();
+          continue;
+        }
         await page.click("#repeat-button");
         await page.locator("#timing[data-measured=true]").waitFor({ timeout: 300_000 });
-        const path = join(folder, `${name}-${colorScheme}${language === "en" ? "" : `-${language}`}.png`);
         await page.evaluate(() => scrollTo(0, 0));
         await page.screenshot({ path, fullPage: name === "phone" });
         console.log(path);
-        if (colorScheme === "light" ? language === "en" : language === "ko") await inside(page, path.replace(/\.png$/, "-inside.png"));
+        if (isShownInAll) {
+          await inside(page, path.replace(/\.png$/, "-inside.png"));
+          await ownAndDocs(page, path, server.url);
+        }
         await context.close();
       }
     }
@@ -55,4 +66,28 @@ async function inside(page, path) {
   await page.locator("#map-cancel").waitFor({ state: "hidden", timeout: 300_000 });
   await page.locator("#look").screenshot({ path });
   console.log(path);
+}
+
+/**
+ * The panel for another model, with a question to the visitor and what is kept; and the docs, answered.
+ * @param {import("playwright-core").Page} page
+ * @param {string} path of the page's own picture
+ * @param {string} url
+ */
+async function ownAndDocs(page, path, url) {
+  const named = (/** @type {string} */ what) => path.replace(/\.png$/, `-${what}.png`);
+  await page.fill("#own-address", "owner/model-GGUF");
+  await page.click("#own-load");
+  await page.click("#kept summary");
+  await page.locator("#kept-rows tr").first().waitFor();
+  await page.locator("#own").screenshot({ path: named("own") });
+  console.log(named("own"));
+  await page.goto(`${url}docs/`);
+  const demo = page.locator("semcot-demo");
+  const done = page.evaluate(() => new Promise((resolve) => document.querySelector("semcot-demo")?.addEventListener("done", () => resolve(null))));
+  await demo.getByRole("button").first().click();
+  await done;
+  await demo.evaluate((element) => element.scrollIntoView({ block: "center" }));
+  await page.screenshot({ path: named("docs") });
+  console.log(named("docs"));
 }
