@@ -4,7 +4,7 @@
 // typed by JSDoc; the page uses nothing else.
 //
 //   const engine = await SemCoT.load("models/mini/", { onProgress: console.log });
-//   const run = engine.ask("Mia has 3 apples and gets 4 more. How many apples does she have?", { mode: "explicit" });
+//   const run = engine.ask("Mia has 5 apples. She buys 3 more and gives 2 to Tom. How many apples does she have now?", { mode: "explicit" });
 //   for await (const piece of run) show(piece);
 //   const { answer, ms } = await run;
 //   await engine.dispose();
