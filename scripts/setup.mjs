@@ -20,7 +20,8 @@ const DEBIAN = [
   { file: "/usr/bin/chromedriver", package: "chromium-driver" },
   { file: LAVAPIPE, package: "mesa-vulkan-drivers" },
   { file: "/usr/lib/x86_64-linux-gnu/libvulkan.so.1", package: "libvulkan1" },
-  { file: "/usr/bin/firefox-esr", package: "firefox-esr" },
+  // The long-term release 140 refuses WebGPU.
+  { file: "/usr/bin/firefox-esr", package: "firefox-esr", newerThan: 140 },
   // The page in Korean is measured and pictured.
   { file: "/usr/share/fonts/truetype/nanum/NanumGothic.ttf", package: "fonts-nanum" },
 ];
@@ -69,7 +70,7 @@ export async function ensureWasmPack() {
 
 /** Chromium, its driver and a Vulkan for machines without a GPU. */
 export async function ensureDebianPackages() {
-  const missing = DEBIAN.filter((entry) => !existsSync(entry.file)).map((entry) => entry.package);
+  const missing = DEBIAN.filter((entry) => !isInstalled(entry)).map((entry) => entry.package);
   if (missing.length === 0) return;
   const command = `apt-get install -y ${missing.join(" ")}`;
   if (process.getuid?.() !== 0 || !findProgram("apt-get")) {
@@ -78,6 +79,13 @@ export async function ensureDebianPackages() {
   const env = { DEBIAN_FRONTEND: "noninteractive" };
   await run("apt-get", ["update", "-qq"], { env });
   await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...missing], { env });
+}
+
+/** @param {{ file: string, newerThan?: number }} entry `newerThan`: a first number of what it says its version is */
+function isInstalled({ file, newerThan }) {
+  if (!existsSync(file)) return false;
+  if (newerThan === undefined) return true;
+  return Number(outputOf(file, ["--version"])?.match(/\d+/)?.[0]) > newerThan;
 }
 
 /**
