@@ -8,8 +8,26 @@ import { ROOT, Trouble, isMain, lockedVersion, run, runMain, targetFolder } from
 import { ensureBindgen, ensureNodePackages, ensureRust } from "./setup.mjs";
 
 const PKG = join(ROOT, "www", "pkg");
-/** Names the input of what lies in www/pkg. */
-const STAMP = join(PKG, "built-from.txt");
+
+/**
+ * A wasm module with its glue, as it is built.
+ * @typedef {object} Module
+ * @property {string} name of its files in www/pkg
+ * @property {string} profile of Cargo
+ * @property {string[]} features
+ * @property {string} flags for the compiler
+ * @property {string} optimize what wasm-opt aims at
+ */
+
+/** The compiler's flags for the engine on the CPU. */
+export const SIMD_FLAGS = "-C target-feature=+simd128";
+
+/** The engine on WebGPU, and the one of browsers without it, which no other visitor fetches. @type {Module[]} */
+const MODULES = [
+  { name: "semcot", profile: "wasm", features: [], flags: "", optimize: "-Oz" },
+  { name: "semcot_cpu", profile: "wasm-cpu", features: ["web-cpu"], flags: SIMD_FLAGS, optimize: "-O3" },
+];
+
 /** What a visitor may have to download before any model: brotli bytes of page, modules, styles and wasm. */
 const SIZE_LIMIT_BYTES = 800_000;
 
@@ -19,24 +37,32 @@ export async function buildPage() {
   await ensureNodePackages();
   await ensureBindgen();
 
-  await run("cargo", [
-    "build", "--profile", "wasm", "--target", "wasm32-unknown-unknown", "--lib", "--no-default-features",
-  ]);
-  const built = join(targetFolder(), "wasm32-unknown-unknown", "wasm", "semcot.wasm");
+  mkdirSync(PKG, { recursive: true });
+  for (const module of MODULES) await buildModule(module);
+  bringJinja();
+}
+
+/** @param {Module} module */
+async function buildModule({ name, profile, features, flags, optimize }) {
+  const target = ["--target", "wasm32-unknown-unknown"];
+  await run("cargo", ["build", "--profile", profile, ...target, "--lib", "--no-default-features", "--features", features.join(",")], {
+    env: { CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: flags },
+  });
+  const built = join(targetFolder(), "wasm32-unknown-unknown", profile, "semcot.wasm");
   const optimizer = JSON.parse(readFileSync(join(ROOT, "node_modules", "binaryen", "package.json"), "utf8")).version;
   const digest = createHash("sha256").update(readFileSync(built)).digest("hex");
-  const stamp = `${digest} wasm-bindgen ${lockedVersion("wasm-bindgen")} binaryen ${optimizer}\n`;
-  if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === stamp) return bringJinja();
+  // Names the input of what lies in www/pkg.
+  const stampFile = join(PKG, `${name}.built-from.txt`);
+  const stamp = `${digest} wasm-bindgen ${lockedVersion("wasm-bindgen")} binaryen ${optimizer} ${optimize}\n`;
+  if (existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp) return;
 
-  rmSync(PKG, { recursive: true, force: true });
-  mkdirSync(PKG, { recursive: true });
-  await run("wasm-bindgen", [built, "--target", "web", "--out-dir", PKG, "--out-name", "semcot"]);
-  const wasm = join(PKG, "semcot_bg.wasm");
-  console.log("Optimizing the wasm (about a minute)");
-  await run("wasm-opt", ["-Oz", wasm, "-o", `${wasm}.small`]);
+  rmSync(stampFile, { force: true });
+  await run("wasm-bindgen", [built, "--target", "web", "--out-dir", PKG, "--out-name", name]);
+  const wasm = join(PKG, `${name}_bg.wasm`);
+  console.log(`Optimizing ${name}.wasm (about a minute)`);
+  await run("wasm-opt", [optimize, wasm, "-o", `${wasm}.small`]);
   renameSync(`${wasm}.small`, wasm);
-  writeFileSync(STAMP, stamp);
-  bringJinja();
+  writeFileSync(stampFile, stamp);
 }
 
 /**

@@ -92,7 +92,7 @@ async function measureQuestions(page, settings) {
 async function measureMatrices({ model, matvecBytes }) {
   const path = "/www/semcot.js";
   const { SemCoT } = await import(path);
-  const engine = await SemCoT.load(model);
+  const engine = await SemCoT.load(model, { device: "gpu", device: "gpu" });
   const { matvec } = await engine.bench({ matvecBytes });
   const { info } = engine;
   await engine.dispose();
@@ -124,7 +124,7 @@ async function askByThePage(page) {
 async function inTheBrowser({ model, family, count, seed, readBack, tokensPerSubmit }) {
   const path = "/www/semcot.js";
   const { SemCoT, MODES } = await import(path);
-  const engine = await SemCoT.load(model, { readBack });
+  const engine = await SemCoT.load(model, { device: "gpu", readBack });
   const memoryAfterLoad = await engine.wasmMemoryBytes();
   const problems = await engine.problems({ family, seed, count });
   for (const mode of MODES) await engine.ask(problems[0].query, { mode, tokensPerSubmit });

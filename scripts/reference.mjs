@@ -9,7 +9,7 @@ import { ROOT, Trouble, isMain, runMain } from "./commands.mjs";
 export const API_PAGE = join(ROOT, "docs", "api.html");
 const INTERFACE = join(ROOT, "www", "semcot.js");
 /** Types that the exports are made of and that people meet. */
-const BESIDE = { "www/errors.js": ["ErrorCode"], "www/kept.js": ["KeptModel", "KeptEstimate"], "www/sources.js": ["Storage"] };
+const BESIDE = { "www/errors.js": ["ErrorCode"], "www/device.js": ["DeviceFacts"], "www/kept.js": ["KeptModel", "KeptEstimate"], "www/sources.js": ["Storage"] };
 const [BEGIN, END] = ["<!-- reference -->", "<!-- end of the reference -->"];
 const FORMAT = ts.TypeFormatFlags.NoTruncation | ts.TypeFormatFlags.UseAliasDefinedOutsideCurrentScope;
 

@@ -24,6 +24,8 @@ const MODELS = "models";
 const LASTING = [".html", ".md"];
 /** Kinds of files that are kept for visits without a network only once they were used. */
 const KEPT_WHEN_USED = [".png"];
+/** The engine of browsers without WebGPU: fetched only there, and then kept as well. */
+const ON_DEMAND = "www/pkg/semcot_cpu";
 const HASH_LENGTH = 12;
 
 /**
@@ -158,7 +160,8 @@ function pageOfSite(html, files, named) {
 function reached(files) {
   const paths = new Set([PAGE]);
   for (const path of paths) {
-    for (const named of files.get(path)?.names ?? []) if (!LASTING.includes(posix.extname(named))) paths.add(named);
+    const named = files.get(path)?.names ?? [];
+    for (const it of named) if (!LASTING.includes(posix.extname(it)) && !it.startsWith(ON_DEMAND)) paths.add(it);
   }
   return paths;
 }
@@ -169,7 +172,8 @@ function reached(files) {
  * @param {Read} read
  */
 function serviceWorker(files, read) {
-  const wanted = [...files].filter(([path]) => !KEPT_WHEN_USED.includes(posix.extname(path)));
+  const isWanted = (/** @type {string} */ path) => !KEPT_WHEN_USED.includes(posix.extname(path)) && !path.startsWith(ON_DEMAND);
+  const wanted = [...files].filter(([path]) => isWanted(path));
   const kept = Object.fromEntries(wanted.map(([, { name, digest }]) => [name, digest]));
   for (const path of manifestsIn(MODELS)) kept[path] = createHash("sha256").update(read(path)).digest("hex");
   const source = read(`www/${SERVICE_WORKER}`).toString();

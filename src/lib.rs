@@ -5,6 +5,7 @@
 mod clock;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod convert;
+pub mod cpu;
 pub mod evaluation;
 pub mod formats;
 pub mod gpu;

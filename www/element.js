@@ -27,8 +27,8 @@ const Base = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (class 
 
 /**
  * Attributes: `src`, a model folder; `question`; `answer`, the true one, where it is known; `modes`, of
- * `implicit`, `explicit` and `direct`; `lang`, `en` or `ko`; `worker-url` and `wasm-url`, as `SemCoT.load`
- * takes them.
+ * `implicit`, `explicit` and `direct`; `lang`, `en` or `ko`; `device`, `worker-url` and `wasm-url`, as
+ * `SemCoT.load` takes them.
  *
  * Events, which do not bubble: `progress` with a `Progress` as its `detail`, `token` with
  * `{ mode: Mode, piece: Piece }`, `done` with `{ question: string, answers: Partial<Record<Mode, Answer>> }`,
@@ -40,7 +40,7 @@ const Base = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (class 
  * `--semcot-ink`, `--semcot-ink-soft`, `--semcot-line`, `--semcot-radius`, `--semcot-font`.
  */
 export class SemCoTDemo extends Base {
-  static observedAttributes = ["src", "question", "answer", "modes", "lang", "worker-url", "wasm-url"];
+  static observedAttributes = ["src", "question", "answer", "modes", "lang", "device", "worker-url", "wasm-url"];
 
   #root;
   /** @type {import("./element/view.js").DemoState} */
@@ -108,8 +108,9 @@ export class SemCoTDemo extends Base {
     this.#observer ??= new IntersectionObserver((entries) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;
       this.#observer?.disconnect();
-      SemCoT.isSupported().then(({ reasons: [reason] }) => {
-        if (reason && this.#state.phase === "idle") this.#update({ trouble: new SemCoTError(reason.code, reason.message) });
+      SemCoT.isSupported().then(({ devices, reasons: [reason] }) => {
+        const wanted = this.#device() === "gpu" ? devices.filter((it) => it === "gpu") : devices;
+        if (reason && wanted.length === 0 && this.#state.phase === "idle") this.#update({ trouble: new SemCoTError(reason.code, reason.message) });
       });
     });
     this.#observer.observe(this);
@@ -193,6 +194,11 @@ export class SemCoTDemo extends Base {
     this.#current.abort();
   }
 
+  /** What is to compute. */
+  #device() {
+    return /** @type {import("./semcot.js").LoadSettings["device"]} */ (this.getAttribute("device") ?? "auto");
+  }
+
   /**
    * @param {AbortSignal} signal
    * @returns {Promise<SemCoT>}
@@ -203,7 +209,7 @@ export class SemCoTDemo extends Base {
       return value === null ? undefined : new URL(value, document.baseURI).href;
     };
     if (this.src === "") throw new SemCoTError("bad-input", 'This element names no model: give it a src, as src="models/mini/".');
-    this.#order ??= { src: modelUrl(this.src), workerUrl: url("worker-url"), wasmUrl: url("wasm-url") };
+    this.#order ??= { src: modelUrl(this.src), device: this.#device(), workerUrl: url("worker-url"), wasmUrl: url("wasm-url") };
     const onProgress = (/** @type {Progress} */ progress) => {
       this.#tell("progress", progress);
       if (this.#state.phase === "loading") this.#update({ progress });

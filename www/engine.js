@@ -3,10 +3,11 @@
 // `worker.js` offers it across a worker's boundary and `semcot.js` falls back on it in the page; both
 // have the same methods through it, and neither knows the wasm.
 
-import { describeAdapter, findAdapter, requireWebGpu } from "./adapter.js";
+import { findAdapter } from "./adapter.js";
+import { CPU, MOST_MEASURED_BYTES, chooseDevice, factsOf, probeMs } from "./device.js";
 import { SemCoTError, throwIfAborted } from "./errors.js";
 import { Loading } from "./loading.js";
-import { wasmRefused } from "./support.js";
+import { startWasm } from "./wasm.js";
 
 /** @typedef {import("./pkg/semcot.js")} Wasm */
 /** @typedef {import("./pkg/semcot.js").Engine} Pair */
@@ -30,7 +31,7 @@ import { wasmRefused } from "./support.js";
 
 /**
  * What of the options of `SemCoT.load` concerns the engine.
- * @typedef {import("./semcot.js").LoadSettings & { wasmUrl?: string }} Settings
+ * @typedef {import("./semcot.js").LoadSettings & { wasmUrl?: string, cpuWasmUrl?: string }} Settings
  */
 
 /** The methods that cross a worker's boundary. Their last argument is what a [`Call`] brings. */
@@ -44,31 +45,7 @@ export const METHODS = /** @type {const} */ (["hasWebGpu", "load", "untilLost", 
  * @property {(event: E) => void} emit
  */
 
-/** @type {Promise<Wasm> | undefined} */
-let wasmPromise;
-
-/**
- * The wasm module, started once.
- * @param {string} [url] where it lies; beside its script unless told
- */
-function startWasm(url) {
-  wasmPromise ??= (async () => {
-    try {
-      const wasm = await import("./pkg/semcot.js");
-      await wasm.default(url === undefined ? undefined : { module_or_path: url });
-      return wasm;
-    } catch (error) {
-      wasmPromise = undefined;
-      const reason = error instanceof Error ? error.message : String(error);
-      if (/Content Security Policy|CSP|unsafe-eval/.test(reason)) throw wasmRefused(error);
-      const place = url === undefined ? "" : ` from ${url}`;
-      throw new SemCoTError("network", `The engine's wasm could not be loaded${place} (${reason}). Is it there? In a checkout, npm run build makes it.`);
-    }
-  })();
-  return wasmPromise;
-}
-
-/** A model on this thread's graphics device. */
+/** A model on this thread's graphics device, or on the CPU. */
 export class LocalEngine {
   /** A folder's pair, or a single file, which has no prompts to be asked by. @type {Pair | SingleModel | null} */
   #model = null;
@@ -77,6 +54,10 @@ export class LocalEngine {
   #disposal = new AbortController();
   /** Where the sentence transformer is to be found, until it is loaded. @type {import("./files.js").Found | null} */
   #unloaded = null;
+  /** Which of the wasm modules is at work. @type {import("./wasm.js").Device} */
+  #device = "gpu";
+  /** Ends what runs now. */
+  #stop = this.#disposal.signal;
 
   /** Whether WebGPU can be used from this thread. */
   async hasWebGpu() {
@@ -92,8 +73,10 @@ export class LocalEngine {
    * @returns {Promise<{ info: Info, files: import("./files.js").Found }>}
    */
   async load(model, settings, { signal, emit }) {
-    const device = describeAdapter(await requireWebGpu());
-    const wasm = await startWasm(settings.wasmUrl);
+    const choice = await chooseDevice(settings.device ?? "auto");
+    const urls = { gpu: settings.wasmUrl, cpu: settings.cpuWasmUrl };
+    this.#device = choice.facts?.kind ?? "cpu";
+    const wasm = await startWasm(this.#device, urls[this.#device]);
     throwIfAborted(signal);
     const wakeReadBacks = settings.readBack === undefined ? needsWaking() : settings.readBack === "wake";
     const options = { wakeReadBacks, kv: settings.kv, kernels: settings.kernels };
@@ -101,41 +84,83 @@ export class LocalEngine {
     try {
       await loading.bring(options);
       throwIfAborted(signal);
-      return { info: await this.#loadFrom(loading, wasm, options, device, signal), files: loading.files };
+      this.#model = await this.#loadOn(wasm, loading, options, signal);
+      this.#unloaded = loading.files;
+      const facts = choice.facts ?? (await this.#faster(choice.adapter, loading, options, urls, signal));
+      loading.report("compile");
+      if ("ask" in this.#model) await this.#warmUp(signal);
+      loading.report("ready");
+      return { info: this.#info(facts, choice.adapter, loading, options), files: loading.files };
     } finally {
       loading.close();
     }
   }
 
   /**
-   * Puts a model's files on the device and warms it up.
-   * @param {Loading} loading
+   * Puts a model's files on the device of a wasm module.
    * @param {Wasm} wasm
+   * @param {Loading} loading
    * @param {import("./loading.js").DeviceOptions} options
-   * @param {Record<string, unknown>} device
    * @param {AbortSignal} signal
-   * @returns {Promise<Info>}
+   * @returns {Promise<Pair | SingleModel>}
    */
-  async #loadFrom(loading, wasm, options, device, signal) {
+  async #loadOn(wasm, loading, options, signal) {
     const { manifest, target, generator } = loading;
     const onProgress = (/** @type {Progress["phase"]} */ phase, /** @type {number} */ bytes) => {
       loading.report(phase, bytes);
       return !signal.aborted;
     };
+    const pause = async () => {
+      await nextTask();
+      return !this.#stop.aborted;
+    };
     try {
-      this.#model = manifest === null
-        ? await wasm.SingleModel.load(target, options, onProgress)
-        : await wasm.Engine.load(manifest, target, generator, options, onProgress);
+      return manifest === null
+        ? await wasm.SingleModel.load(target, options, onProgress, pause)
+        : await wasm.Engine.load(manifest, target, generator, options, onProgress, pause);
     } catch (error) {
       throwIfAborted(signal);
       throw loading.endedBy(error);
     }
-    this.#unloaded = loading.files;
-    loading.report("compile");
-    if ("ask" in this.#model) await this.#warmUp(signal);
-    loading.report("ready");
-    const readBack = options.wakeReadBacks ? "wake" : "await";
-    return { ...camelCase(this.#model.info()), adapter: device, readBack, storage: loading.storage };
+  }
+
+  /**
+   * Loads the model, which the CPU has, on a software adapter too, and keeps the faster of both.
+   * @param {import("./support.js").AdapterFacts} adapter
+   * @param {Loading} loading
+   * @param {import("./loading.js").DeviceOptions} options
+   * @param {Record<import("./wasm.js").Device, string | undefined>} urls
+   * @param {AbortSignal} signal
+   * @returns {Promise<import("./device.js").DeviceFacts>}
+   */
+  async #faster(adapter, loading, options, urls, signal) {
+    const onCpu = loaded(this.#model);
+    if (loading.totalBytes > MOST_MEASURED_BYTES) return factsOf("cpu", adapter, "large");
+    const cpu = await probeMs(onCpu);
+    const onGpu = await this.#loadOn(await startWasm("gpu", urls.gpu), loading, options, signal);
+    const gpu = await probeMs(onGpu).finally(() => signal.aborted && onGpu.free());
+    throwIfAborted(signal);
+    this.#device = cpu <= gpu ? "cpu" : "gpu";
+    this.#model = this.#device === "cpu" ? onCpu : onGpu;
+    (this.#device === "cpu" ? onGpu : onCpu).free();
+    return factsOf(this.#device, adapter, "faster", { cpu, gpu });
+  }
+
+  /**
+   * @param {import("./device.js").DeviceFacts} device
+   * @param {import("./support.js").AdapterFacts} adapter
+   * @param {Loading} loading
+   * @param {import("./loading.js").DeviceOptions} options
+   * @returns {Info}
+   */
+  #info(device, adapter, loading, { wakeReadBacks }) {
+    return {
+      ...camelCase(loaded(this.#model).info()),
+      device,
+      adapter: device.kind === "cpu" ? CPU : adapter,
+      readBack: wakeReadBacks ? "wake" : "await",
+      storage: loading.storage,
+    };
   }
 
   /**
@@ -259,7 +284,7 @@ export class LocalEngine {
    * @returns {Promise<Problem[]>}
    */
   async problems({ family = "arithmetic", split = "heldout", seed, count = 1 }) {
-    const wasm = await startWasm();
+    const wasm = await startWasm(this.#device);
     try {
       return camelCase(wasm.problems(family, split, seed, count));
     } catch (error) {
@@ -269,7 +294,7 @@ export class LocalEngine {
 
   /** Bytes of the wasm's linear memory, which only grows: its size is its high-water mark. */
   async wasmMemoryBytes() {
-    return (await startWasm()).memoryBytes();
+    return (await startWasm(this.#device)).memoryBytes();
   }
 
   /** Stops what runs and gives everything back. */
@@ -291,7 +316,7 @@ export class LocalEngine {
     if (found.sentenceTransformer.length === 0) {
       throw new SemCoTError("unsupported-model", "This model folder has no sentence transformer, so that reasonings cannot be compared: use a folder whose semcot.json names one.");
     }
-    const loading = await Loading.openSentenceTransformer(found, await startWasm(), { signal, emit: () => {} });
+    const loading = await Loading.openSentenceTransformer(found, await startWasm(this.#device), { signal, emit: () => {} });
     try {
       await loading.bring(null);
       await pair.loadSentenceTransformer(loading.target);
@@ -324,6 +349,7 @@ export class LocalEngine {
     const stop = AbortSignal.any([signal, this.#disposal.signal]);
     const result = this.#line.then(async () => {
       throwIfAborted(stop);
+      this.#stop = stop;
       try {
         const value = await work(loaded(this.#model), stop);
         throwIfAborted(stop);
@@ -395,6 +421,18 @@ function singleOf(model) {
  */
 function needsWaking() {
   return navigator.userAgent.includes("Firefox/");
+}
+
+/** Lets this thread's other tasks run: the message of an abort is one. @returns {Promise<void>} */
+function nextTask() {
+  const { port1, port2 } = new MessageChannel();
+  return new Promise((resolve) => {
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
 }
 
 /**

@@ -2,6 +2,7 @@
 // Where the engine runs: in a worker, or in the page where a worker has no WebGPU. Both are called
 // the same way; `lasting.js` does not know which one it has.
 
+import { findAdapter } from "./adapter.js";
 import { SemCoTError } from "./errors.js";
 
 /** @typedef {typeof import("./engine.js").METHODS[number]} Method */
@@ -23,6 +24,7 @@ import { SemCoTError } from "./errors.js";
  * @typedef {object} Place
  * @property {boolean} [worker] in a worker unless told otherwise, so that the page stays smooth
  * @property {string} [workerUrl] absolute address of the worker's script
+ * @property {import("./semcot.js").LoadSettings["device"]} [device] what is to compute
  */
 
 /**
@@ -49,14 +51,15 @@ export function openAhead() {
  * @param {AbortSignal} [signal]
  * @returns {Promise<Host>}
  */
-export async function openHost({ worker = true, workerUrl }, signal) {
+export async function openHost({ worker = true, workerUrl, device }, signal) {
   if (!worker || typeof Worker === "undefined") return localHost();
   let host;
   try {
     const opened = workerUrl === undefined ? ahead : null;
     if (opened) ahead = null;
     host = await (opened ?? startWorker(workerUrl).then(workerHost));
-    if (await host.call("hasWebGpu", [], { signal })) return host;
+    // The CPU is there in a worker as in the page.
+    if ((await host.call("hasWebGpu", [], { signal })) || device === "cpu" || (await findAdapter()) === null) return host;
   } catch (error) {
     if (SemCoTError.from(error).code === "aborted" || workerUrl !== undefined) {
       host?.close();

@@ -137,10 +137,15 @@ export class Loading {
    * @param {number} [loadedBytes] of all files together; all unless told
    */
   report(phase, loadedBytes) {
-    // NaN where a server does not say.
-    const totalBytes = this.#sources.reduce((bytes, source) => bytes + source.byteLength, 0) || 0;
+    const { totalBytes } = this;
     const cached = this.#sources.every((source) => source.cached);
     this.#emit({ phase, loadedBytes: loadedBytes ?? totalBytes, totalBytes, cached, storage: this.storage.kind });
+  }
+
+  /** Of all files together; 0 where a server does not say. */
+  get totalBytes() {
+    // NaN there.
+    return this.#sources.reduce((bytes, source) => bytes + source.byteLength, 0) || 0;
   }
 
   /** The files with all that is known of them by now, for another load. */

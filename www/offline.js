@@ -4,9 +4,19 @@
 
 import { find } from "./dom.js";
 
-/** Registers the service worker, where there is one. Without it the page works as before. */
-export async function keepForOffline() {
+/** What only browsers without a graphics device take. */
+const FOR_CPU = [new URL("./pkg/semcot_cpu.js", import.meta.url), new URL("./pkg/semcot_cpu_bg.wasm", import.meta.url)];
+
+/**
+ * Registers the service worker, where there is one. Without it the page works as before.
+ * @param {import("./device.js").DeviceFacts | undefined} device what the engine runs on
+ */
+export async function keepForOffline(device) {
   const { serviceWorker } = find("#main", HTMLElement).dataset;
   if (serviceWorker === undefined || !("serviceWorker" in navigator)) return;
   await navigator.serviceWorker.register(new URL(serviceWorker, document.baseURI)).catch(() => {});
+  if (device?.kind !== "cpu" && !device?.measuredMs) return;
+  await navigator.serviceWorker.ready;
+  // It keeps what is asked for through it.
+  await Promise.allSettled(FOR_CPU.map((url) => fetch(url)));
 }

@@ -62,6 +62,11 @@ function mark(/** @type {string} */ name) {
   performance.mark(`semcot ${name}`);
 }
 
+/** What is to compute, as `?device=` says: `auto`, `gpu` or `cpu`. */
+function deviceWanted() {
+  return /** @type {import("./semcot.js").LoadSettings["device"]} */ (new URLSearchParams(location.search).get("device") ?? "auto");
+}
+
 /**
  * Loads a model in place of what is loaded.
  * @param {string | File[]} [model] the one that the page (or `?model=`) names unless told
@@ -74,7 +79,7 @@ async function load(model = modelAddress()) {
   update({ look: null, map: null, engine: null, trouble: null, progress: null, busy: null });
   await old?.dispose();
   try {
-    const engine = await SemCoT.load(model, { onProgress, signal });
+    const engine = await SemCoT.load(model, { device: deviceWanted(), onProgress, signal });
     mark("ready");
     rememberModel(model);
     update({ engine, progress: null, lanes: emptyLanes(), asked: null, comparison: null, written: null });
@@ -241,4 +246,4 @@ const { question: firstText = "", answer: firstAnswer = "", family: firstFamily 
 setQuestion(firstText, firstAnswer, firstFamily);
 mark("interactive");
 // Afterwards, so that what is kept for the next visit is not fetched beside this one's model.
-load().then(keepForOffline);
+load().then(() => keepForOffline(state.engine?.info.device));

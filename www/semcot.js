@@ -37,6 +37,8 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
 
 /**
  * @typedef {object} LoadSettings
+ * @property {"auto" | "gpu" | "cpu"} [device] what computes; `auto` unless told: the graphics device, or the CPU
+ *   by wasm SIMD where the browser offers none, or only one that is computed by the CPU and measures slower
  * @property {"await" | "wake"} [readBack] how results are waited for: Firefox is woken, others are not, unless told
  * @property {"f16" | "f32"} [kv] type of cached keys and values; `f16` unless told
  * @property {KernelSettings} [kernels] how the compute shaders are put together; what was measured best on this
@@ -59,6 +61,7 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  * @property {string | URL} [workerUrl] the worker's script (`worker.js`); beside this module unless told. One of
  *   another origin works too
  * @property {string | URL} [wasmUrl] the wasm (`semcot_bg.wasm`); beside its script unless told
+ * @property {string | URL} [cpuWasmUrl] the wasm for the CPU (`semcot_cpu_bg.wasm`), fetched only where it is used
  */
 
 /**
@@ -286,9 +289,10 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  */
 
 /**
- * The engine, the device it runs on and the model that is loaded. `kernels` names the variant of the
- * compute shaders, those that failed their self-test on this device and were left out for it, and those that
- * were measured slower; `storage` where the files are kept for the next load, with the reason where it is not in OPFS. A folder
+ * The engine, the device it runs on and the model that is loaded. `device` says what computes and why,
+ * `adapter` describes it; `kernels` names the variant of the compute shaders, those that failed their self-test on
+ * this device and were left out for it, and those that were measured slower; `storage` where the files are kept for
+ * the next load, with the reason where it is not in OPFS. A folder
  * also tells its `description`, `license`, `implicitTokens` as trained, and measured `accuracy`; a single file
  * its `chatTemplate`, where it has one, and `specialTokens`.
  * @typedef {Record<string, any> & InfoFields} Info
@@ -302,6 +306,7 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  * @property {{ name: string, rejected: { name: string, reason: string }[], slower: { name: string, times: number }[] }} kernels
  * @property {ModelInfo[]} models the target, and the generator of a folder
  * @property {import("./support.js").AdapterFacts} adapter
+ * @property {import("./device.js").DeviceFacts} device
  * @property {"await" | "wake"} readBack
  * @property {import("./sources.js").Storage} storage
  */
@@ -349,13 +354,13 @@ export class SemCoT {
    * @param {LoadOptions} [options]
    * @returns {Promise<SemCoT>}
    */
-  static async load(model, { signal, onProgress, worker, workerUrl, wasmUrl, ...settings } = {}) {
+  static async load(model, { signal, onProgress, worker, workerUrl, wasmUrl, cpuWasmUrl, ...settings } = {}) {
     try {
       const named = typeof model === "string" || model instanceof URL;
       const order = {
         model: named ? modelUrl(model) : await filesIn(model),
-        settings: { ...settings, wasmUrl: absolute(wasmUrl) },
-        place: { worker, workerUrl: absolute(workerUrl) },
+        settings: { ...settings, wasmUrl: absolute(wasmUrl), cpuWasmUrl: absolute(cpuWasmUrl) },
+        place: { worker, workerUrl: absolute(workerUrl), device: settings.device },
         onProgress,
       };
       return new SemCoT(await LastingHost.load(order, signal));

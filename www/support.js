@@ -7,9 +7,10 @@ import { SemCoTError } from "./errors.js";
 /**
  * Whether models can be run here.
  * @typedef {object} Support
- * @property {boolean} supported
- * @property {{ code: import("./errors.js").ErrorCode, message: string }[]} reasons what is missing, and what
- *   to do about it; empty where nothing is
+ * @property {boolean} supported on one device at least
+ * @property {("gpu" | "cpu")[]} devices that can compute
+ * @property {{ code: import("./errors.js").ErrorCode, message: string }[]} reasons what is missing for both, and
+ *   what to do about it; empty where nothing is
  * @property {AdapterFacts | null} adapter null where there is none
  */
 
@@ -20,11 +21,16 @@ import { SemCoTError } from "./errors.js";
  * @property {string} vendor
  * @property {string} architecture
  * @property {boolean} software whether it computes on the CPU
- * @property {{ maxBufferSize: number, maxStorageBufferBindingSize: number, maxComputeInvocationsPerWorkgroup: number }} limits
+ * @property {{ maxBufferSize: number, maxStorageBufferBindingSize: number, maxComputeInvocationsPerWorkgroup: number } | null} limits
+ *   null of the CPU itself
  */
 
 /** The smallest wasm module: eight bytes. */
 const EMPTY_MODULE = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+/** One with a function of vector instructions: `i8x16.popcnt(i8x16.splat(0))`. */
+const SIMD_MODULE = Uint8Array.of(
+  ...EMPTY_MODULE, 1, 5, 1, 0x60, 0, 1, 0x7b, 3, 2, 1, 0, 0x0a, 0x0a, 1, 8, 0, 0x41, 0, 0xfd, 0x0f, 0xfd, 0x62, 0x0b,
+);
 
 /** @returns {Promise<Support>} */
 export async function findSupport() {
@@ -41,7 +47,12 @@ export async function findSupport() {
   } catch (error) {
     reasons.push(wasmRefused(error));
   }
-  return { supported: reasons.length === 0, reasons: reasons.map(({ code, message }) => ({ code, message })), adapter };
+  const wasm = !reasons.some(({ code }) => code === "internal");
+  /** @type {Support["devices"]} */
+  const devices = [];
+  if (wasm && adapter !== null) devices.push("gpu");
+  if (wasm && WebAssembly.validate(SIMD_MODULE)) devices.push("cpu");
+  return { supported: devices.length > 0, devices, reasons: reasons.map(({ code, message }) => ({ code, message })), adapter };
 }
 
 /**

@@ -72,6 +72,7 @@ pub fn run(arguments: &Arguments) -> Result<(), CommandError> {
     match pollster::block_on(OpenPair::open(&arguments.model, &arguments.device))? {
         OpenPair::Gpu(mut pair) => pollster::block_on(ask(&mut pair, arguments)),
         OpenPair::Cpu(mut pair) => pollster::block_on(ask(&mut pair, arguments)),
+        OpenPair::Simd(mut pair) => pollster::block_on(ask(&mut pair, arguments)),
     }
 }
 

@@ -92,6 +92,7 @@ pub fn run(arguments: &Arguments) -> Result<(), CommandError> {
         OpenPair::Cpu(mut pair) => {
             pollster::block_on(score(&mut pair, &items, "CPU twin", arguments))
         }
+        OpenPair::Simd(mut pair) => pollster::block_on(score(&mut pair, &items, "CPU", arguments)),
     }
 }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::CommandError;
 use super::pair::{Device, DeviceArguments};
+use crate::cpu::{CpuModel, CpuModelOptions, CpuPair, NoPause};
 use crate::formats::gguf::open_files;
 use crate::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair};
 use crate::model::run::Execute;
@@ -118,6 +119,8 @@ pub fn run(arguments: &Arguments) -> Result<(), CommandError> {
 async fn open_and_generate(arguments: &Arguments) -> Result<Generated, CommandError> {
     let source = open_files(&arguments.model).await?;
     let mut model = Model::open(&source).await?;
+    // A generator of implicit tokens is a plain model here.
+    model.generator = None;
     let tokenizer = Tokenizer::from_vocabulary(model.vocabulary()?)?;
     let prompt = prompt(arguments, &tokenizer);
     // Where the context is shorter, the request is refused with both numbers.
@@ -132,14 +135,18 @@ async fn open_and_generate(arguments: &Arguments) -> Result<Generated, CommandEr
             let mut executor = PairExecutor::load_target(&source, options).await?;
             write(&mut executor, &tokenizer, &prompt, arguments).await
         }
+        Device::Simd => {
+            let options = CpuModelOptions { kv, positions };
+            let model = CpuModel::load(model, &source, options).await?;
+            let mut executor = CpuPair::new(model, None, NoPause)?;
+            write(&mut executor, &tokenizer, &prompt, arguments).await
+        }
         Device::Gpu => {
             let gpu = Arc::new(Gpu::new(GpuOptions::default()).await?);
             let options = GpuModelOptions {
                 kv,
                 context_tokens: positions,
             };
-            // A generator of implicit tokens is a plain model here.
-            model.generator = None;
             let model = GpuModel::load(gpu, model, &source, options).await?;
             let mut executor = GpuPair::new(model, None).await?;
             write(&mut executor, &tokenizer, &prompt, arguments).await

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::CommandError;
 use super::pair::{Device, DeviceArguments};
+use crate::cpu::{CpuModel, CpuModelOptions, CpuPair, NoPause};
 use crate::formats::gguf::open_files;
 use crate::formats::safetensors::SafetensorsFile;
 use crate::formats::source::ByteSource;
@@ -85,6 +86,7 @@ pub fn run(arguments: &Logits) -> Result<(), CommandError> {
     check_tokenizer(&source)?;
     let (vocab_size, logits) = match arguments.device.device {
         Device::Cpu => on_cpu(arguments, &source, &ids, &given.concat())?,
+        Device::Simd => pollster::block_on(on_simd(arguments, &source, &ids, &given))?,
         Device::Gpu => pollster::block_on(on_gpu(arguments, &source, &ids, &given))?,
     };
     let rows = logits.len() / vocab_size;
@@ -133,6 +135,25 @@ fn on_cpu(
     Ok((executor.model().config.vocab_size, logits))
 }
 
+/// The size of the vocabulary, and logits of what browsers without WebGPU get.
+async fn on_simd(
+    arguments: &Logits,
+    source: &impl ByteSource,
+    ids: &[u32],
+    given: &[Vec<f32>],
+) -> Result<(usize, Vec<f32>), CommandError> {
+    let model = Model::open(source).await?;
+    let vocab_size = model.config.vocab_size;
+    let options = CpuModelOptions {
+        kv: arguments.device.kv.into(),
+        positions: Some(ids.len()),
+    };
+    let model = CpuModel::load(model, source, options).await?;
+    let mut pair = CpuPair::new(model, None, NoPause)?;
+    let logits = pair.forward(ids, given, head(arguments).into()).await?;
+    Ok((vocab_size, logits.expect("nothing stops it")))
+}
+
 /// The size of the vocabulary, and logits of the GPU.
 async fn on_gpu(
     arguments: &Logits,
@@ -147,13 +168,16 @@ async fn on_gpu(
         context_tokens: Some(ids.len()),
     };
     let model = GpuModel::load(gpu, model, source, options).await?;
-    let head = if arguments.all {
+    let logits = model.forward(ids, given, head(arguments).into()).await?;
+    Ok((model.config().vocab_size, logits))
+}
+
+fn head(arguments: &Logits) -> Head {
+    if arguments.all {
         Head::AllLogits
     } else {
         Head::LastLogits
-    };
-    let logits = model.forward(ids, given, head.into()).await?;
-    Ok((model.config().vocab_size, logits))
+    }
 }
 
 impl Splice {

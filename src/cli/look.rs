@@ -67,6 +67,7 @@ pub fn run(arguments: &Arguments) -> Result<(), CommandError> {
             pollster::block_on(print(&mut pair, &device, arguments))
         }
         OpenPair::Cpu(mut pair) => pollster::block_on(print(&mut pair, "CPU twin", arguments)),
+        OpenPair::Simd(mut pair) => pollster::block_on(print(&mut pair, "CPU", arguments)),
     }
 }
 

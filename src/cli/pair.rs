@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
+use crate::cpu::{CpuModelOptions, CpuPair, NoPause};
 use crate::gpu::{Gpu, GpuModelOptions, GpuOptions, GpuPair};
 use crate::model::KvType;
 use crate::reasoning::Pair;
 use crate::reasoning::folder::Folder;
-use crate::reasoning::loading::{load_on_cpu, load_on_gpu};
+use crate::reasoning::loading::{load_on_cpu, load_on_gpu, load_on_simd};
 use crate::reference::{ExecutorOptions, PairExecutor};
 
 use super::CommandError;
@@ -32,6 +33,8 @@ pub enum Device {
     Gpu,
     /// The CPU twin: slow, and written to be read.
     Cpu,
+    /// The CPU, by what browsers without WebGPU get; one thread.
+    Simd,
 }
 
 /// How keys and values are kept.
@@ -58,6 +61,8 @@ pub enum OpenPair {
     Gpu(Box<Pair<GpuPair>>),
     /// On the CPU twin.
     Cpu(Box<Pair<PairExecutor>>),
+    /// On the CPU, by what browsers without WebGPU get.
+    Simd(Box<Pair<CpuPair>>),
 }
 
 impl OpenPair {
@@ -74,6 +79,7 @@ impl OpenPair {
         match &mut pair {
             Self::Gpu(pair) => pair.executor().load_sentence_transformer(&source).await?,
             Self::Cpu(pair) => pair.executor().load_sentence_transformer(&source).await?,
+            Self::Simd(pair) => pair.executor().load_sentence_transformer(&source).await?,
         }
         Ok(pair)
     }
@@ -100,6 +106,14 @@ impl OpenPair {
                 };
                 let pair = load_on_cpu(&folder.manifest, &target, &generator, options);
                 Ok(OpenPair::Cpu(Box::new(pair.await?)))
+            }
+            Device::Simd => {
+                let options = CpuModelOptions {
+                    kv,
+                    ..CpuModelOptions::default()
+                };
+                let pair = load_on_simd(&folder.manifest, &target, &generator, options, NoPause);
+                Ok(OpenPair::Simd(Box::new(pair.await?)))
             }
         }
     }

@@ -40,6 +40,9 @@ pub enum RequestError {
     /// Implicit tokens are asked for without a generator.
     #[error("implicit tokens are asked for, but no generator is loaded")]
     NoGenerator,
+    /// It was stopped before there was anything to give.
+    #[error("stopped")]
+    Stopped,
     /// Texts are to be embedded without a sentence transformer.
     #[error("texts are to be embedded, but no sentence transformer is loaded")]
     NoSentenceTransformer,
@@ -85,6 +88,7 @@ impl RequestError {
             Self::TooLong { .. } => "request_too_long",
             Self::Token { .. } => "request_token",
             Self::NoGenerator => "request_no_generator",
+            Self::Stopped => "request_stopped",
             Self::NoSentenceTransformer => "request_no_sentence_transformer",
             Self::Given { .. } => "request_given",
             Self::Option { .. } => "request_option",

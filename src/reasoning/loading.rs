@@ -1,7 +1,9 @@
-//! From opened files to a [`Pair`], on the GPU or on the CPU twin: the same checks for both.
+//! From opened files to a [`Pair`], on the GPU, on the CPU or on the CPU twin: the same checks for
+//! all.
 
 use std::sync::Arc;
 
+use crate::cpu::{CpuModel, CpuModelOptions, CpuPair, Pause};
 use crate::formats::manifest::Manifest;
 use crate::formats::source::ByteSource;
 use crate::gpu::{Allowed, Gpu, GpuError, GpuModel, GpuModelOptions, GpuPair};
@@ -94,6 +96,19 @@ pub async fn check_before_loading(
     Ok(())
 }
 
+/// Checks by their headers that two files are a pair, before either is there in full, and gives what
+/// they say: of the target, then of the generator.
+///
+/// # Errors
+/// [`LoadError`]: a file that cannot be used, or files that are no pair.
+pub async fn check_pair_headers(
+    target: &impl ByteSource,
+    generator: &impl ByteSource,
+) -> Result<[Model; 2], LoadError> {
+    let models = open_models(target, generator).await?;
+    Ok([models.target, models.generator])
+}
+
 /// Loads a pair onto a GPU; weights go from the sources to the device in chunks.
 ///
 /// # Errors
@@ -111,6 +126,30 @@ pub async fn load_on_gpu(
     let target = GpuModel::load(gpu.clone(), opened.target, target, options).await?;
     let generator = GpuModel::load(gpu, opened.generator, generator, options).await?;
     let executor = GpuPair::new(target, Some(generator)).await?;
+    Ok(Pair::new(
+        executor,
+        tokenizer,
+        manifest,
+        opened.thought_token,
+    )?)
+}
+
+/// Loads a pair into memory, for the CPU. `pause` lets others run while an answer is computed.
+///
+/// # Errors
+/// [`LoadError`]: a file that cannot be used, or files that are no pair.
+pub async fn load_on_simd<P: Pause>(
+    manifest: &Manifest,
+    target: &impl ByteSource,
+    generator: &impl ByteSource,
+    options: CpuModelOptions,
+    pause: P,
+) -> Result<Pair<CpuPair<P>>, LoadError> {
+    let opened = open_models(target, generator).await?;
+    let tokenizer = tokenizer(&opened.target)?;
+    let target = CpuModel::load(opened.target, target, options).await?;
+    let generator = CpuModel::load(opened.generator, generator, options).await?;
+    let executor = CpuPair::new(target, Some(generator), pause)?;
     Ok(Pair::new(
         executor,
         tokenizer,

@@ -2,28 +2,24 @@
 //! library's, results into plain objects, and errors into codes.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
+use super::device::{self, Device, Executor, Load, Variant};
 use super::error::{self, JsResult};
+use super::info::ModelInfo;
 use super::single::bench_target;
 use super::source::{self, JsByteSource};
 use crate::formats::manifest::{Accuracy, Manifest};
-use crate::gpu::{
-    Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, Halves, KernelVariant, Layout, Products,
-    ReadBack, Reduce,
-};
-use crate::model::KvType;
+use crate::model::run::Execute;
 use crate::reasoning::comparison::CompareOptions;
-use crate::reasoning::loading::load_on_gpu;
 use crate::reasoning::{AskOptions, Mode, Pair};
 
-/// A target with its generator on the graphics device of this page or worker.
+/// A target with its generator on the device of this module.
 #[wasm_bindgen]
 pub struct Engine {
-    pub(super) pair: Pair<GpuPair>,
+    pub(super) pair: Pair<Executor>,
     manifest: Manifest,
 }
 
@@ -58,87 +54,33 @@ struct Info<'a> {
     tokens_per_submit: u32,
     context_length: u32,
     accuracy: &'a [Accuracy],
-    kernels: KernelVariant,
+    kernels: Variant,
     models: Vec<ModelInfo<'a>>,
-}
-
-/// One model file.
-#[derive(Serialize)]
-pub(super) struct ModelInfo<'a> {
-    file: &'a str,
-    parameters: u64,
-    /// On the device.
-    bytes: u64,
-    layers: usize,
-    hidden_size: usize,
-    vocab_size: usize,
-}
-
-/// `LoadOptions` of `www/semcot.js`, the part that concerns the device.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Load {
-    /// Firefox is woken, the others are not: see [`ReadBack`].
-    wake_read_backs: bool,
-    /// Type of cached keys and values.
-    kv: Option<KvType>,
-    kernels: Option<Kernels>,
-}
-
-/// `KernelSettings` of `www/semcot.js`.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Kernels {
-    reduce: Reduce,
-    #[serde(default)]
-    native_f16: bool,
-    #[serde(default)]
-    dot4: bool,
-}
-
-impl From<Kernels> for Layout {
-    fn from(kernels: Kernels) -> Self {
-        Self {
-            reduce: kernels.reduce,
-            halves: match kernels.native_f16 {
-                true => Halves::Native,
-                false => Halves::Packed,
-            },
-            products: match kernels.dot4 {
-                true => Products::Bytes,
-                false => Products::Floats,
-            },
-        }
-    }
 }
 
 #[wasm_bindgen]
 impl Engine {
     /// Puts the models of a folder on the device, each given by its files in their order.
     /// `on_progress` gets a phase and the bytes of all files read until then, and ends the loading
-    /// by returning false.
+    /// by returning false. `pause` is called where the engine computes in this thread for long: it lets
+    /// other tasks run, and ends what runs by resolving with false.
     pub async fn load(
         manifest: &str,
         target: Vec<JsByteSource>,
         generator: Vec<JsByteSource>,
         options: JsValue,
         on_progress: js_sys::Function,
+        pause: js_sys::Function,
     ) -> JsResult<Engine> {
         let manifest = Manifest::parse(manifest.as_bytes()).map_err(error::from_manifest)?;
         let options: Load = error::options(options)?;
-        let gpu = open_gpu(&options).await?;
+        let device = Device::open(&options, pause).await?;
         let mut begin = 0;
         let target_source = source::open(target, &mut begin, Some(&on_progress)).await?;
         let generator_source = source::open(generator, &mut begin, Some(&on_progress)).await?;
 
-        let pair = load_on_gpu(
-            gpu,
-            &manifest,
-            &target_source,
-            &generator_source,
-            options.model(),
-        );
-        let pair = pair.await.map_err(error::from_load)?;
+        let pair = device.load_pair(&manifest, &target_source, &generator_source, &options);
+        let pair = pair.await?;
         Ok(Engine { pair, manifest })
     }
 
@@ -147,17 +89,16 @@ impl Engine {
     pub fn info(&mut self) -> JsValue {
         let tokens_per_submit = self.pair.tokens_per_submit();
         let executor = self.pair.executor();
-        let models = [Some(executor.target()), executor.generator()];
         error::plain(&Info {
             name: &self.manifest.name,
             description: &self.manifest.description,
             license: &self.manifest.license,
             implicit_tokens: self.manifest.implicit_tokens,
             tokens_per_submit,
-            context_length: executor.target().context_tokens(),
+            context_length: executor.context_length(),
             accuracy: &self.manifest.accuracy,
-            kernels: executor.gpu().kernel_variant(),
-            models: models.into_iter().flatten().map(ModelInfo::of).collect(),
+            kernels: device::kernels(executor),
+            models: device::models(executor),
         })
     }
 
@@ -200,7 +141,7 @@ impl Engine {
     /// Resolves with the reason when the device is lost.
     #[wasm_bindgen(js_name = untilLost, unchecked_return_type = "Promise<string>")]
     pub fn until_lost(&mut self) -> js_sys::Promise {
-        until_lost(self.pair.executor().gpu())
+        device::until_lost(self.pair.executor())
     }
 
     /// Times prefill and decode of the target.
@@ -208,17 +149,6 @@ impl Engine {
     pub async fn bench(&mut self, options: JsValue) -> JsResult<JsValue> {
         bench_target(self.pair.executor(), options).await
     }
-}
-
-pub(super) async fn open_gpu(options: &Load) -> JsResult<Arc<Gpu>> {
-    let gpu = Gpu::new(options.gpu()).await;
-    gpu.map(Arc::new).map_err(error::from_gpu)
-}
-
-/// A promise of the reason why a device went away; it borrows nothing, so that runs may go on.
-pub(super) fn until_lost(gpu: &Gpu) -> js_sys::Promise {
-    let lost = gpu.until_lost();
-    wasm_bindgen_futures::future_to_promise(async move { Ok(lost.await.into()) })
 }
 
 /// Hands data to JavaScript; anything but false lets the run go on.
@@ -229,26 +159,6 @@ pub(super) fn tell<T: Serialize + ?Sized>(
     match listener.call1(&JsValue::NULL, &error::plain(data)) {
         Ok(reply) if reply != JsValue::FALSE => ControlFlow::Continue(()),
         _ => ControlFlow::Break(()),
-    }
-}
-
-impl Load {
-    pub(super) fn gpu(&self) -> GpuOptions {
-        GpuOptions {
-            layout: self.kernels.map(Layout::from),
-            read_back: match self.wake_read_backs {
-                true => ReadBack::Wake,
-                false => ReadBack::Await,
-            },
-            ..GpuOptions::default()
-        }
-    }
-
-    pub(super) fn model(&self) -> GpuModelOptions {
-        GpuModelOptions {
-            kv: self.kv.unwrap_or_default(),
-            ..GpuModelOptions::default()
-        }
     }
 }
 
@@ -274,20 +184,6 @@ impl From<Compare> for CompareOptions {
                 tokens_per_submit: compare.tokens_per_submit,
                 ..AskOptions::new(Mode::Implicit)
             },
-        }
-    }
-}
-
-impl<'a> ModelInfo<'a> {
-    pub(super) fn of(model: &'a GpuModel) -> Self {
-        let config = model.config();
-        ModelInfo {
-            file: &model.model().file,
-            parameters: model.model().parameters(),
-            bytes: model.size_bytes(),
-            layers: config.num_layers,
-            hidden_size: config.hidden_size,
-            vocab_size: config.vocab_size,
         }
     }
 }

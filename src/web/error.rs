@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
 
+use super::device::{RunError, code_of_run};
 use crate::evaluation::bench::BenchError;
 use crate::formats::gguf::GgufError;
 use crate::formats::manifest::ManifestError;
@@ -46,27 +47,32 @@ pub fn from_load(error: LoadError) -> JsValue {
     with_code(code, &error.to_string())
 }
 
-/// A failure of the device.
-pub fn from_gpu(error: GpuError) -> JsValue {
-    with_code(code_of_gpu(&error), &error.to_string())
-}
-
 /// A question that was not answered.
-pub fn from_ask(error: AskError<GpuError>) -> JsValue {
+pub fn from_ask(error: AskError<RunError>) -> JsValue {
     let code = match &error {
-        AskError::Run(gpu) => code_of_gpu(gpu),
+        AskError::Run(error) => code_of_run(error),
         _ => "bad-input",
     };
     with_code(code, &error.to_string())
 }
 
 /// A bench that did not run.
-pub fn from_bench(error: BenchError<GpuError>) -> JsValue {
+pub fn from_bench(error: BenchError<RunError>) -> JsValue {
     let code = match &error {
-        BenchError::Run(gpu) => code_of_gpu(gpu),
+        BenchError::Run(error) => code_of_run(error),
         BenchError::OptionOutOfRange { .. } => "bad-input",
     };
     with_code(code, &error.to_string())
+}
+
+/// A run that failed.
+pub fn from_run(error: RunError) -> JsValue {
+    with_code(code_of_run(&error), &error.to_string())
+}
+
+/// A request that cannot be run.
+pub fn from_request(error: RequestError) -> JsValue {
+    with_code(code_of_request(&error), &error.to_string())
 }
 
 /// A model that cannot be used.
@@ -74,20 +80,28 @@ pub fn from_model(error: ModelError) -> JsValue {
     with_code(code_of_fault(&error.fault), &error.to_string())
 }
 
-fn code_of_gpu(error: &GpuError) -> &'static str {
+/// What a page can do about a failure of the device.
+pub fn code_of_gpu(error: &GpuError) -> &'static str {
     match error {
         GpuError::NoWebGpu { .. } | GpuError::NoDevice { .. } => "no-webgpu",
         GpuError::LimitTooLow { .. } | GpuError::DoesNotFit { .. } => "limit-too-low",
         GpuError::OutOfMemory { .. } => "out-of-memory",
         GpuError::DeviceLost { .. } => "device-lost",
-        GpuError::Request(RequestError::NoSentenceTransformer) => "unsupported-model",
-        GpuError::Unsupported { .. } | GpuError::LayoutNotOffered { .. } | GpuError::Request(_) => {
-            "bad-input"
-        }
+        GpuError::Request(error) => code_of_request(error),
+        GpuError::Unsupported { .. } | GpuError::LayoutNotOffered { .. } => "bad-input",
         GpuError::Model(error) => code_of_fault(&error.fault),
         GpuError::Refused { .. }
         | GpuError::UnknownKernel { .. }
         | GpuError::UnknownPart { .. } => "internal",
+    }
+}
+
+/// What a page can do about a request that cannot be run.
+pub fn code_of_request(error: &RequestError) -> &'static str {
+    match error {
+        RequestError::NoSentenceTransformer => "unsupported-model",
+        RequestError::Stopped => "aborted",
+        _ => "bad-input",
     }
 }
 

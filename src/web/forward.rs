@@ -4,8 +4,8 @@
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
+use super::device::{self, Executor};
 use super::error::{self, JsResult};
-use crate::gpu::{GpuError, GpuModel};
 use crate::model::{ForwardOptions, Head, insert_given};
 
 /// `ForwardOptions` of `www/semcot.js`.
@@ -37,12 +37,16 @@ struct Splice {
 }
 
 /// Runs the pass.
-pub async fn forward(model: &GpuModel, mut ids: Vec<u32>, options: JsValue) -> JsResult<Vec<f32>> {
+pub async fn forward(
+    executor: &mut Executor,
+    mut ids: Vec<u32>,
+    options: JsValue,
+) -> JsResult<Vec<f32>> {
     let request: ForwardRequest = error::options(options)?;
     let given = match request.splice {
         Some(splice) => {
             let inserted = insert_given(&mut ids, splice.position, splice.rows.len());
-            inserted.map_err(|error| error::from_gpu(GpuError::Request(error)))?;
+            inserted.map_err(error::from_request)?;
             splice.rows
         }
         None => Vec::new(),
@@ -51,8 +55,7 @@ pub async fn forward(model: &GpuModel, mut ids: Vec<u32>, options: JsValue) -> J
         layers: request.layers,
         head: request.give.into(),
     };
-    let values = model.forward(&ids, &given, options).await;
-    values.map_err(error::from_gpu)
+    device::forward(executor, &ids, &given, options).await
 }
 
 impl From<Give> for Head {

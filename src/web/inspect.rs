@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
+use super::device;
 use super::engine::Engine;
 use super::error::{self, JsResult};
 use super::source::{self, JsByteSource};
@@ -27,12 +28,7 @@ impl Engine {
     #[wasm_bindgen(js_name = loadSentenceTransformer)]
     pub async fn load_sentence_transformer(&mut self, files: Vec<JsByteSource>) -> JsResult<()> {
         let source = source::open(files, &mut 0, None).await?;
-        let loaded = self
-            .pair
-            .executor()
-            .load_sentence_transformer(&source)
-            .await;
-        loaded.map_err(error::from_gpu)
+        device::load_sentence_transformer(self.pair.executor(), &source).await
     }
 
     /// Looks at the implicit tokens of a question.

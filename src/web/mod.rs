@@ -1,11 +1,19 @@
 //! The wasm-bindgen surface: what JavaScript can call, and nothing that the native build could not
 //! test. `www/engine.js` is its only caller; the interface for pages is `www/semcot.js`.
+//!
+//! It is built twice: on WebGPU, and with the feature `web-cpu` on the CPU, which JavaScript calls the
+//! same way. `device` is what they differ in.
 
 mod digest;
 mod engine;
 mod error;
 mod forward;
+mod info;
 mod inspect;
+#[cfg(feature = "web-cpu")]
+mod on_cpu;
+#[cfg(not(feature = "web-cpu"))]
+mod on_gpu;
 mod preflight;
 mod problems;
 mod single;
@@ -15,6 +23,10 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use self::error::JsResult;
+#[cfg(feature = "web-cpu")]
+use self::on_cpu as device;
+#[cfg(not(feature = "web-cpu"))]
+use self::on_gpu as device;
 use crate::formats::manifest::{Manifest, ModelFile};
 
 /// Runs once when the module is started: a panic names its place in the console.

@@ -4,21 +4,22 @@
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
-use super::engine::{Load, ModelInfo, open_gpu, tell, until_lost};
+use super::device::{self, Device, Executor, Load, Variant};
+use super::engine::tell;
 use super::error::{self, JsResult};
 use super::forward;
+use super::info::ModelInfo;
 use super::source::{self, JsByteSource};
 use crate::evaluation::bench::{Bench, BenchOptions, bench};
-use crate::gpu::{GpuModel, GpuPair, KernelVariant, Throughput};
-use crate::model::run::Milliseconds;
+use crate::gpu::Throughput;
+use crate::model::run::{Execute, Milliseconds};
 use crate::model::{EndedBy, GenerateOptions, Model, Sampling, generate};
 use crate::tokenizer::Tokenizer;
-use crate::weights::WeightType;
 
-/// A model on the graphics device.
+/// A model on the device of this module.
 #[wasm_bindgen]
 pub struct SingleModel {
-    executor: GpuPair,
+    executor: Executor,
     /// Or why there is none: a model without one can still be measured.
     tokenizer: Result<Tokenizer, String>,
 }
@@ -89,8 +90,8 @@ struct Info<'a> {
     name: &'a str,
     tokens_per_submit: u32,
     context_length: u32,
-    kernels: KernelVariant,
-    models: [ModelInfo<'a>; 1],
+    kernels: Variant,
+    models: Vec<ModelInfo<'a>>,
     /// How messages of a chat become a prompt.
     chat_template: Option<&'a str>,
     special_tokens: SpecialTokens<'a>,
@@ -107,15 +108,16 @@ struct SpecialTokens<'a> {
 
 #[wasm_bindgen]
 impl SingleModel {
-    /// Puts a GGUF file on the device, or a split one's files in their order; `on_progress` as for
-    /// a pair.
+    /// Puts a GGUF file on the device, or a split one's files in their order; `on_progress`
+    /// and `pause` as for a pair.
     pub async fn load(
         files: Vec<JsByteSource>,
         options: JsValue,
         on_progress: js_sys::Function,
+        pause: js_sys::Function,
     ) -> JsResult<SingleModel> {
         let options: Load = error::options(options)?;
-        let gpu = open_gpu(&options).await?;
+        let device = Device::open(&options, pause).await?;
         let source = source::open(files, &mut 0, Some(&on_progress)).await?;
         let mut model = Model::open(&source).await.map_err(error::from_model)?;
         // A generator writes no tokens; measured as a plain model, it shows what its size costs.
@@ -123,10 +125,7 @@ impl SingleModel {
         let tables = model.vocabulary().map_err(|error| error.to_string());
         let tokenizer =
             tables.and_then(|it| Tokenizer::from_vocabulary(it).map_err(|error| error.to_string()));
-        let model = GpuModel::load(gpu, model, &source, options.model()).await;
-        let model = model.map_err(error::from_gpu)?;
-        let executor = GpuPair::new(model, None).await;
-        let executor = executor.map_err(error::from_gpu)?;
+        let executor = device.load_single(model, &source, &options).await?;
         Ok(SingleModel {
             executor,
             tokenizer,
@@ -136,14 +135,13 @@ impl SingleModel {
     /// What is loaded.
     #[wasm_bindgen(unchecked_return_type = "Record<string, unknown>")]
     pub fn info(&self) -> JsValue {
-        let target = self.executor.target();
         error::plain(&Info {
-            name: &target.model().file,
+            name: &device::target(&self.executor).file,
             tokens_per_submit: self.executor.default_tokens_per_submit(),
-            context_length: target.context_tokens(),
-            kernels: self.executor.gpu().kernel_variant(),
-            models: [ModelInfo::of(target)],
-            chat_template: target.model().chat_template(),
+            context_length: self.executor.context_length(),
+            kernels: device::kernels(&self.executor),
+            models: device::models(&self.executor),
+            chat_template: device::target(&self.executor).chat_template(),
             special_tokens: self.special_tokens(),
         })
     }
@@ -161,7 +159,7 @@ impl SingleModel {
         let tokenizer = tokenizer.map_err(|why| error::with_code("unsupported-model", why))?;
         let prompt = request.prompt(tokenizer);
         if request.fill_context {
-            let context = self.executor.target().context_tokens();
+            let context = self.executor.context_length();
             // The last token written is never read. A prompt without room is refused as ever.
             let room = (context + 1).saturating_sub(prompt.len() as u32);
             request.max_tokens = request.max_tokens.or(Some(room.max(1)));
@@ -169,7 +167,7 @@ impl SingleModel {
         let options = GenerateOptions::from(request);
         let on_text = |part: &str| tell(&on_text, part);
         let generated = generate(&mut self.executor, tokenizer, &prompt, &options, on_text).await;
-        let generated = generated.map_err(error::from_gpu)?;
+        let generated = generated.map_err(error::from_run)?;
         Ok(error::plain(&Written {
             ids: &generated.ids,
             text: &generated.text,
@@ -183,14 +181,14 @@ impl SingleModel {
     }
 
     /// One forward pass: logits, hidden states or the residual stream, row after row.
-    pub async fn forward(&self, ids: Vec<u32>, options: JsValue) -> JsResult<Vec<f32>> {
-        forward::forward(self.executor.target(), ids, options).await
+    pub async fn forward(&mut self, ids: Vec<u32>, options: JsValue) -> JsResult<Vec<f32>> {
+        forward::forward(&mut self.executor, ids, options).await
     }
 
     /// Resolves with the reason when the device is lost.
     #[wasm_bindgen(js_name = untilLost, unchecked_return_type = "Promise<string>")]
     pub fn until_lost(&self) -> js_sys::Promise {
-        until_lost(self.executor.gpu())
+        device::until_lost(&self.executor)
     }
 
     /// Times prefill and decode.
@@ -251,7 +249,7 @@ impl From<GenerateRequest> for GenerateOptions {
 }
 
 /// Times prefill and decode of an executor's target.
-pub async fn bench_target(executor: &mut GpuPair, options: JsValue) -> JsResult<JsValue> {
+pub async fn bench_target(executor: &mut Executor, options: JsValue) -> JsResult<JsValue> {
     let request: BenchRequest = error::options(options)?;
     let default = BenchOptions::default();
     let options = BenchOptions {
@@ -260,23 +258,17 @@ pub async fn bench_target(executor: &mut GpuPair, options: JsValue) -> JsResult<
         repeats: request.repeats.unwrap_or(default.repeats),
         tokens_per_submit: request.tokens_per_submit,
     };
-    let vocab_size = executor.target().config().vocab_size as u32;
+    let vocab_size = device::target(executor).config.vocab_size as u32;
     let bench = bench(executor, vocab_size, &options)
         .await
         .map_err(error::from_bench)?;
-    let mut matvec = Vec::new();
-    for &weight_type in WeightType::ALL {
-        let Some(bytes) = request.matvec_bytes else {
-            break;
-        };
-        let gpu = executor.gpu();
-        let measured = gpu.matvec_throughput(weight_type, bytes);
-        matvec.push(measured.await.map_err(error::from_gpu)?);
-    }
-    let target = executor.target();
+    let matvec = match request.matvec_bytes {
+        Some(bytes) => device::matvec(executor, bytes).await?,
+        None => Vec::new(),
+    };
     Ok(error::plain(&Measured {
-        file: &target.model().file,
-        decode_dispatches_per_layer: target.decode_dispatches().1,
+        file: &device::target(executor).file,
+        decode_dispatches_per_layer: device::decode_dispatches_per_layer(executor),
         bench,
         matvec,
     }))

@@ -2,7 +2,7 @@
 
 use half::bf16;
 
-use super::Format;
+use super::{Format, Values};
 
 pub(super) const FORMAT: Format = Format {
     name: "BF16",
@@ -11,7 +11,7 @@ pub(super) const FORMAT: Format = Format {
     block_bytes: 2,
     main_bytes: 2,
     scale_bytes: 0,
-    dequantize: |block, out| out[0] = value(block).to_f32(),
+    values: Values::Plain(|block| value(block).to_f32()),
     quantize: |values, out| out.extend(bf16::from_f32(values[0]).to_le_bytes()),
     split: |block, main, _| main.extend(block),
     is_finite: |block| value(block).is_finite(),

@@ -1,6 +1,6 @@
 //! F32: the value itself. Norms and biases always have this type.
 
-use super::Format;
+use super::{Format, Values};
 
 pub(super) const FORMAT: Format = Format {
     name: "F32",
@@ -9,7 +9,7 @@ pub(super) const FORMAT: Format = Format {
     block_bytes: 4,
     main_bytes: 4,
     scale_bytes: 0,
-    dequantize: |block, out| out[0] = value(block),
+    values: Values::Plain(value),
     quantize: |values, out| out.extend(values[0].to_le_bytes()),
     split: |block, main, _| main.extend(block),
     is_finite: |block| value(block).is_finite(),

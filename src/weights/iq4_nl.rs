@@ -1,7 +1,7 @@
 //! IQ4_NL: 32 4-bit indices into a table of levels with one f16 scale d, value = d LEVELS[q]. The
 //! levels lie closer near zero, as weights do. Stored as Q4_0, on the GPU too.
 
-use super::{Format, half, put_half};
+use super::{Format, Grid, Levels, Values, half, put_half};
 
 const BLOCK_LEN: usize = 32;
 const SCALE_BYTES: usize = 2;
@@ -18,7 +18,15 @@ pub(super) const FORMAT: Format = Format {
     block_bytes: SCALE_BYTES + BLOCK_LEN / 2,
     main_bytes: BLOCK_LEN / 2,
     scale_bytes: SCALE_BYTES,
-    dequantize,
+    values: Values::Levels(
+        Grid {
+            part_len: BLOCK_LEN,
+            least: -127,
+            most: 113,
+            has_min: false,
+        },
+        levels,
+    ),
     quantize,
     split: |block, main, scales| {
         let (scale, quants) = block.split_at(SCALE_BYTES);
@@ -28,12 +36,11 @@ pub(super) const FORMAT: Format = Format {
     is_finite: |block| half(block, 0).is_finite(),
 };
 
-fn dequantize(block: &[u8], out: &mut [f32]) {
-    let d = half(block, 0);
-    let (low, high) = out.split_at_mut(BLOCK_LEN / 2);
+fn levels(block: &[u8], out: &mut Levels) {
+    out.scales[0] = half(block, 0);
     for (index, &byte) in block[SCALE_BYTES..].iter().enumerate() {
-        low[index] = d * f32::from(LEVELS[usize::from(byte & 15)]);
-        high[index] = d * f32::from(LEVELS[usize::from(byte >> 4)]);
+        out.levels[index] = LEVELS[usize::from(byte & 15)];
+        out.levels[index + BLOCK_LEN / 2] = LEVELS[usize::from(byte >> 4)];
     }
 }
 

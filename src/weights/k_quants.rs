@@ -31,7 +31,7 @@ pub(super) fn nearest(value: f32) -> i32 {
 /// Quants 0 to `most` of value = scale q - min, and which scales are tried: the range of the values
 /// divided by `most + first_step + 0.1 i` for i from 0 to `steps`.
 #[derive(Clone, Copy)]
-pub(super) struct Grid {
+pub(super) struct Search {
     pub(super) most: u8,
     pub(super) first_step: f32,
     pub(super) steps: u32,
@@ -48,17 +48,17 @@ pub(super) struct Part<const N: usize> {
 }
 
 /// Scale and minimum for values weighted by their own size, as Q4_K and Q5_K choose them.
-pub(super) fn weighted<const N: usize>(values: &[f32; N], grid: Grid) -> Part<N> {
+pub(super) fn weighted<const N: usize>(values: &[f32; N], search: Search) -> Part<N> {
     let squares: f32 = values.iter().fold(0.0, |sum, x| sum + x * x);
     let typical = (squares / N as f32).sqrt();
-    scale_and_min(values, &values.map(|x| typical + x.abs()), grid)
+    scale_and_min(values, &values.map(|x| typical + x.abs()), search)
 }
 
 /// Scale and minimum with a small weighted error (`make_qkx2_quants`).
 pub(super) fn scale_and_min<const N: usize>(
     values: &[f32; N],
     weights: &[f32; N],
-    grid: Grid,
+    search: Search,
 ) -> Part<N> {
     let (min, max) = super::range(values);
     let min = min.min(0.0);
@@ -70,11 +70,11 @@ pub(super) fn scale_and_min<const N: usize>(
     if max == min {
         return best;
     }
-    let most = f32::from(grid.most);
+    let most = f32::from(search.most);
     let above = values.map(|x| x - min);
     // In this order, so that what is no number becomes 0.
     let quant = |inverse: f32, above: f32| rounded(inverse * above).max(0.0).min(most);
-    let cost = |difference: f32| match grid.squared_error {
+    let cost = |difference: f32| match search.squared_error {
         true => difference * difference,
         false => difference.abs(),
     };
@@ -90,10 +90,10 @@ pub(super) fn scale_and_min<const N: usize>(
     let sum_weights = weights.iter().fold(0.0, |sum, weight| sum + weight);
     let pairs = values.iter().zip(weights);
     let sum_x = pairs.fold(0.0, |sum, (x, weight)| sum + weight * x);
-    for first in (0..=grid.steps).step_by(LANES) {
+    for first in (0..=search.steps).step_by(LANES) {
         let inverse: [f32; LANES] = from_fn(|lane| {
             let step = (first + lane as u32) as f32;
-            (grid.first_step + 0.1 * step + most) / (max - min)
+            (search.first_step + 0.1 * step + most) / (max - min)
         });
         let mut tried = [[0f32; LANES]; N];
         let (mut sum_q, mut sum_qq, mut sum_xq) = ([0f32; LANES], [0f32; LANES], [0f32; LANES]);
@@ -124,7 +124,7 @@ pub(super) fn scale_and_min<const N: usize>(
                 error[lane] += weights[i] * cost(difference);
             }
         }
-        let lanes = LANES.min((grid.steps + 1 - first) as usize);
+        let lanes = LANES.min((search.steps + 1 - first) as usize);
         for lane in 0..lanes {
             if determinant[lane] > 0.0 && error[lane] < best_error {
                 best_error = error[lane];

@@ -13,6 +13,7 @@ mod f16;
 mod f32;
 mod iq4_nl;
 mod k_quants;
+mod levels;
 mod q2_k;
 mod q3_k;
 mod q4_0;
@@ -23,6 +24,8 @@ mod q5_1;
 mod q5_k;
 mod q6_k;
 mod q8_0;
+
+pub use levels::{Grid, Levels, MOST_LEVELS, MOST_PARTS};
 
 use crate::formats::gguf::TensorInfo;
 
@@ -40,14 +43,22 @@ struct Format {
     main_bytes: usize,
     /// Bytes of a block in the scale plane.
     scale_bytes: usize,
-    /// One block to `block_len` values.
-    dequantize: fn(&[u8], &mut [f32]),
+    /// How one block becomes `block_len` values.
+    values: Values,
     /// `block_len` values to one block.
     quantize: fn(&[f32], &mut Vec<u8>),
     /// One block to its parts of the main and the scale plane.
     split: fn(&[u8], &mut Vec<u8>, &mut Vec<u8>),
     /// Whether every value of one block is finite.
     is_finite: fn(&[u8]) -> bool,
+}
+
+/// How a block becomes values.
+enum Values {
+    /// It is one value.
+    Plain(fn(&[u8]) -> f32),
+    /// It holds levels.
+    Levels(Grid, fn(&[u8], &mut Levels)),
 }
 
 macro_rules! weight_types {
@@ -199,10 +210,38 @@ impl WeightType {
         let format = self.format();
         let mut values = vec![0.0; self.block_count(raw) * format.block_len];
         let blocks = raw.chunks_exact(format.block_bytes);
-        for (block, out) in blocks.zip(values.chunks_exact_mut(format.block_len)) {
-            (format.dequantize)(block, out);
+        let blocks = blocks.zip(values.chunks_exact_mut(format.block_len));
+        match format.values {
+            Values::Plain(value) => blocks.for_each(|(block, out)| out[0] = value(block)),
+            Values::Levels(grid, read) => {
+                let mut levels = Levels::default();
+                for (block, out) in blocks {
+                    read(block, &mut levels);
+                    levels.dequantize(grid, out);
+                }
+            }
         }
         values
+    }
+
+    /// What the levels of this type can be; `None` for types whose values are floats.
+    pub fn grid(self) -> Option<Grid> {
+        match self.format().values {
+            Values::Plain(_) => None,
+            Values::Levels(grid, _) => Some(grid),
+        }
+    }
+
+    /// The levels of one block.
+    ///
+    /// # Panics
+    /// If `block` is not one block, or the type's values are floats.
+    pub fn read_levels(self, block: &[u8], out: &mut Levels) {
+        assert_eq!(block.len(), self.block_bytes(), "one block");
+        match self.format().values {
+            Values::Plain(_) => panic!("{} has no levels", self.name()),
+            Values::Levels(_, read) => read(block, out),
+        }
     }
 
     /// Blocks from rows of `cols` values, as ggml's reference quantizes them.

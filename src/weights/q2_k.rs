@@ -3,8 +3,8 @@
 //! 64 of quants, d, dmin; on the GPU the 80 bytes are the main plane, d and dmin a word of the scale
 //! plane.
 
-use super::k_quants::{Grid, affine, quants_of, scale_and_min};
-use super::{Format, half, put_half};
+use super::k_quants::{Search, affine, quants_of, scale_and_min};
+use super::{Format, Grid, Levels, Values, half, put_half};
 
 const BLOCK_LEN: usize = 256;
 const PARTS: usize = 16;
@@ -19,7 +19,15 @@ pub(super) const FORMAT: Format = Format {
     block_bytes: MAIN_BYTES + SCALE_BYTES,
     main_bytes: MAIN_BYTES,
     scale_bytes: SCALE_BYTES,
-    dequantize,
+    values: Values::Levels(
+        Grid {
+            part_len: PART_LEN,
+            least: 0,
+            most: 3,
+            has_min: true,
+        },
+        levels,
+    ),
     quantize,
     split: |block, main, scales| {
         let (packed, scale) = block.split_at(MAIN_BYTES);
@@ -37,20 +45,22 @@ pub(super) fn place(index: usize) -> (usize, usize) {
     (index / 128 * 32 + index % 32, index % 128 / 32 * 2)
 }
 
-fn dequantize(block: &[u8], out: &mut [f32]) {
+fn levels(block: &[u8], out: &mut Levels) {
     let (scales, quants) = block[..MAIN_BYTES].split_at(PARTS);
     let (d, dmin) = (half(block, MAIN_BYTES), half(block, MAIN_BYTES + 2));
-    for (index, value) in out.iter_mut().enumerate() {
-        let scale = scales[index / PART_LEN];
+    for (part, scale) in scales.iter().enumerate() {
+        out.scales[part] = d * f32::from(scale & 15);
+        out.mins[part] = -(dmin * f32::from(scale >> 4));
+    }
+    for (index, level) in out.levels.iter_mut().enumerate() {
         let (byte, shift) = place(index);
-        let quant = quants[byte] >> shift & 3;
-        *value = d * f32::from(scale & 15) * f32::from(quant) - dmin * f32::from(scale >> 4);
+        *level = (quants[byte] >> shift & 3) as i8;
     }
 }
 
 /// ggml's `quantize_row_q2_K_ref`.
 fn quantize(values: &[f32], out: &mut Vec<u8>) {
-    const GRID: Grid = Grid {
+    const SEARCH: Search = Search {
         most: 3,
         first_step: -0.5,
         steps: 15,
@@ -60,14 +70,14 @@ fn quantize(values: &[f32], out: &mut Vec<u8>) {
         .as_chunks::<PART_LEN>()
         .0
         .iter()
-        .map(|part| scale_and_min(part, &part.map(f32::abs), GRID))
+        .map(|part| scale_and_min(part, &part.map(f32::abs), SEARCH))
         .collect();
     let scales = affine(&parts, 15.0);
     let start = out.len();
     out.extend(scales.parts.iter().map(|&(s, m)| s | m << 4));
     out.resize(start + MAIN_BYTES, 0);
     let bytes = &mut out[start + PARTS..];
-    let quants = quants_of(values, &parts, &scales, GRID.most);
+    let quants = quants_of(values, &parts, &scales, SEARCH.most);
     for (index, quant) in quants.into_iter().enumerate() {
         let (byte, shift) = place(index);
         bytes[byte] |= quant << shift;

@@ -4,7 +4,7 @@
 
 use super::k_quants::{nearest, symmetric_by_swaps};
 use super::q2_k::place;
-use super::{Format, half, put_half};
+use super::{Format, Grid, Levels, Values, half, put_half};
 
 const BLOCK_LEN: usize = 256;
 const PART_LEN: usize = 16;
@@ -20,7 +20,15 @@ pub(super) const FORMAT: Format = Format {
     block_bytes: MAIN_BYTES + SCALE_BYTES,
     main_bytes: MAIN_BYTES,
     scale_bytes: SCALE_BYTES,
-    dequantize,
+    values: Values::Levels(
+        Grid {
+            part_len: PART_LEN,
+            least: -4,
+            most: 3,
+            has_min: false,
+        },
+        levels,
+    ),
     quantize,
     split: |block, main, scales| {
         let (packed, scale) = block.split_at(MAIN_BYTES);
@@ -42,16 +50,18 @@ fn top_place(index: usize) -> (usize, usize) {
     (index % 32, index / 32)
 }
 
-fn dequantize(block: &[u8], out: &mut [f32]) {
+fn levels(block: &[u8], out: &mut Levels) {
     let (top, rest) = block.split_at(TOP_BYTES);
     let (low, rest) = rest.split_at(LOW_BYTES);
     let d = half(block, MAIN_BYTES);
-    for (index, value) in out.iter_mut().enumerate() {
-        let part_scale = d * (f32::from(scale(rest, index / PART_LEN)) - 32.0);
+    for (part, part_scale) in out.scales.iter_mut().enumerate() {
+        *part_scale = d * (f32::from(scale(rest, part)) - 32.0);
+    }
+    for (index, level) in out.levels.iter_mut().enumerate() {
         let (byte, shift) = place(index);
         let (top_byte, bit) = top_place(index);
         let quant = (low[byte] >> shift & 3) | (top[top_byte] >> bit & 1) << 2;
-        *value = part_scale * (f32::from(quant) - 4.0);
+        *level = quant as i8 - 4;
     }
 }
 

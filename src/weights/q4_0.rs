@@ -2,7 +2,7 @@
 //! value i in its low half and value i + 16 in its high half; on the GPU these bytes are the main
 //! plane.
 
-use super::{Format, half, put_half};
+use super::{Format, Grid, Levels, Values, half, put_half};
 
 const BLOCK_LEN: usize = 32;
 const SCALE_BYTES: usize = 2;
@@ -15,7 +15,15 @@ pub(super) const FORMAT: Format = Format {
     block_bytes: SCALE_BYTES + BLOCK_LEN / 2,
     main_bytes: BLOCK_LEN / 2,
     scale_bytes: SCALE_BYTES,
-    dequantize,
+    values: Values::Levels(
+        Grid {
+            part_len: BLOCK_LEN,
+            least: -8,
+            most: 7,
+            has_min: false,
+        },
+        levels,
+    ),
     quantize,
     split: |block, main, scales| {
         let (scale, quants) = block.split_at(SCALE_BYTES);
@@ -25,12 +33,11 @@ pub(super) const FORMAT: Format = Format {
     is_finite: |block| half(block, 0).is_finite(),
 };
 
-fn dequantize(block: &[u8], out: &mut [f32]) {
-    let d = half(block, 0);
-    let (low, high) = out.split_at_mut(BLOCK_LEN / 2);
+fn levels(block: &[u8], out: &mut Levels) {
+    out.scales[0] = half(block, 0);
     for (index, &byte) in block[SCALE_BYTES..].iter().enumerate() {
-        low[index] = (f32::from(byte & 15) - OFFSET) * d;
-        high[index] = (f32::from(byte >> 4) - OFFSET) * d;
+        out.levels[index] = (byte & 15) as i8 - 8;
+        out.levels[index + BLOCK_LEN / 2] = (byte >> 4) as i8 - 8;
     }
 }
 

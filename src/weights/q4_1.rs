@@ -2,7 +2,7 @@
 //! holds value i in its low half and value i + 16 in its high half; on the GPU these bytes are the
 //! main plane, d and m a word of the scale plane.
 
-use super::{Format, half, put_half};
+use super::{Format, Grid, Levels, Values, half, put_half};
 
 const BLOCK_LEN: usize = 32;
 const SCALE_BYTES: usize = 4;
@@ -14,7 +14,15 @@ pub(super) const FORMAT: Format = Format {
     block_bytes: SCALE_BYTES + BLOCK_LEN / 2,
     main_bytes: BLOCK_LEN / 2,
     scale_bytes: SCALE_BYTES,
-    dequantize,
+    values: Values::Levels(
+        Grid {
+            part_len: BLOCK_LEN,
+            least: 0,
+            most: 15,
+            has_min: true,
+        },
+        levels,
+    ),
     quantize,
     split: |block, main, scales| {
         let (scale, quants) = block.split_at(SCALE_BYTES);
@@ -24,12 +32,11 @@ pub(super) const FORMAT: Format = Format {
     is_finite: |block| half(block, 0).is_finite() && half(block, 2).is_finite(),
 };
 
-fn dequantize(block: &[u8], out: &mut [f32]) {
-    let (d, m) = (half(block, 0), half(block, 2));
-    let (low, high) = out.split_at_mut(BLOCK_LEN / 2);
+fn levels(block: &[u8], out: &mut Levels) {
+    (out.scales[0], out.mins[0]) = (half(block, 0), half(block, 2));
     for (index, &byte) in block[SCALE_BYTES..].iter().enumerate() {
-        low[index] = f32::from(byte & 15) * d + m;
-        high[index] = f32::from(byte >> 4) * d + m;
+        out.levels[index] = (byte & 15) as i8;
+        out.levels[index + BLOCK_LEN / 2] = (byte >> 4) as i8;
     }
 }
 

@@ -3,8 +3,10 @@
 //! of which hold one part in their low halves and the next in their high halves. On the GPU d and
 //! dmin are a word of the scale plane, the rest is the main plane.
 
-use super::k_quants::{Grid, PACKED_BYTES, affine, packed_scale, put_packed, quants_of, weighted};
-use super::{Format, half, put_half};
+use super::k_quants::{
+    PACKED_BYTES, Search, affine, packed_scale, put_packed, quants_of, weighted,
+};
+use super::{Format, Grid, Levels, Values, half, put_half};
 
 const BLOCK_LEN: usize = 256;
 const PART_LEN: usize = 32;
@@ -18,7 +20,15 @@ pub(super) const FORMAT: Format = Format {
     block_bytes: SCALE_BYTES + MAIN_BYTES,
     main_bytes: MAIN_BYTES,
     scale_bytes: SCALE_BYTES,
-    dequantize,
+    values: Values::Levels(
+        Grid {
+            part_len: PART_LEN,
+            least: 0,
+            most: 15,
+            has_min: true,
+        },
+        levels,
+    ),
     quantize,
     split: |block, main, scales| {
         let (scale, packed) = block.split_at(SCALE_BYTES);
@@ -33,22 +43,28 @@ pub(super) fn place(index: usize) -> (usize, usize) {
     (index / 64 * 32 + index % 32, index % 64 / 32 * 4)
 }
 
-fn dequantize(block: &[u8], out: &mut [f32]) {
-    let (d, dmin) = (half(block, 0), half(block, 2));
+fn levels(block: &[u8], out: &mut Levels) {
     let (packed, quants) = block[SCALE_BYTES..].split_at(PACKED_BYTES);
-    for (part, values) in out.chunks_exact_mut(PART_LEN).enumerate() {
+    put_scales(block, packed, out);
+    for (index, level) in out.levels.iter_mut().enumerate() {
+        let (byte, shift) = place(index);
+        *level = (quants[byte] >> shift & 15) as i8;
+    }
+}
+
+/// Scales and minimums of the parts, as Q4_K and Q5_K store them.
+pub(super) fn put_scales(block: &[u8], packed: &[u8], out: &mut Levels) {
+    let (d, dmin) = (half(block, 0), half(block, 2));
+    for part in 0..BLOCK_LEN / PART_LEN {
         let (scale, min) = packed_scale(packed, part);
-        let (scale, min) = (d * f32::from(scale), dmin * f32::from(min));
-        for (index, value) in values.iter_mut().enumerate() {
-            let (byte, shift) = place(part * PART_LEN + index);
-            *value = scale * f32::from(quants[byte] >> shift & 15) - min;
-        }
+        out.scales[part] = d * f32::from(scale);
+        out.mins[part] = -(dmin * f32::from(min));
     }
 }
 
 /// ggml's `quantize_row_q4_K_ref`.
 fn quantize(values: &[f32], out: &mut Vec<u8>) {
-    const GRID: Grid = Grid {
+    const SEARCH: Search = Search {
         most: 15,
         first_step: -1.0,
         steps: 20,
@@ -58,7 +74,7 @@ fn quantize(values: &[f32], out: &mut Vec<u8>) {
         .as_chunks::<PART_LEN>()
         .0
         .iter()
-        .map(|part| weighted(part, GRID))
+        .map(|part| weighted(part, SEARCH))
         .collect();
     let scales = affine(&parts, 63.0);
     put_half(scales.d, out);
@@ -66,7 +82,7 @@ fn quantize(values: &[f32], out: &mut Vec<u8>) {
     put_packed(&scales.parts, out);
     let start = out.len();
     out.resize(start + BLOCK_LEN / 2, 0);
-    let quants = quants_of(values, &parts, &scales, GRID.most);
+    let quants = quants_of(values, &parts, &scales, SEARCH.most);
     for (index, quant) in quants.into_iter().enumerate() {
         let (byte, shift) = place(index);
         out[start + byte] |= quant << shift;

@@ -2,7 +2,7 @@
 //! top bit of value i; byte i of the 16 behind it holds the rest of value i in its low half and of
 //! value i + 16 in its high half. On the GPU word and bytes are the main plane.
 
-use super::{Format, half, put_half};
+use super::{Format, Grid, Levels, Values, half, put_half};
 
 const BLOCK_LEN: usize = 32;
 const SCALE_BYTES: usize = 2;
@@ -15,7 +15,15 @@ pub(super) const FORMAT: Format = Format {
     block_bytes: SCALE_BYTES + 4 + BLOCK_LEN / 2,
     main_bytes: 4 + BLOCK_LEN / 2,
     scale_bytes: SCALE_BYTES,
-    dequantize,
+    values: Values::Levels(
+        Grid {
+            part_len: BLOCK_LEN,
+            least: -16,
+            most: 15,
+            has_min: false,
+        },
+        levels,
+    ),
     quantize,
     split: |block, main, scales| {
         let (scale, quants) = block.split_at(SCALE_BYTES);
@@ -25,10 +33,10 @@ pub(super) const FORMAT: Format = Format {
     is_finite: |block| half(block, 0).is_finite(),
 };
 
-fn dequantize(block: &[u8], out: &mut [f32]) {
-    let d = half(block, 0);
-    for (value, quant) in out.iter_mut().zip(quants(&block[SCALE_BYTES..])) {
-        *value = (f32::from(quant) - OFFSET) * d;
+fn levels(block: &[u8], out: &mut Levels) {
+    out.scales[0] = half(block, 0);
+    for (level, quant) in out.levels.iter_mut().zip(quants(&block[SCALE_BYTES..])) {
+        *level = quant as i8 - 16;
     }
 }
 

@@ -2,7 +2,7 @@
 //! stored as in Q5_0; on the GPU they are the main plane, d and m a word of the scale plane.
 
 use super::q5_0::{put_quants, quants};
-use super::{Format, half, put_half};
+use super::{Format, Grid, Levels, Values, half, put_half};
 
 const BLOCK_LEN: usize = 32;
 const SCALE_BYTES: usize = 4;
@@ -14,7 +14,15 @@ pub(super) const FORMAT: Format = Format {
     block_bytes: SCALE_BYTES + 4 + BLOCK_LEN / 2,
     main_bytes: 4 + BLOCK_LEN / 2,
     scale_bytes: SCALE_BYTES,
-    dequantize,
+    values: Values::Levels(
+        Grid {
+            part_len: BLOCK_LEN,
+            least: 0,
+            most: 31,
+            has_min: true,
+        },
+        levels,
+    ),
     quantize,
     split: |block, main, scales| {
         let (scale, quants) = block.split_at(SCALE_BYTES);
@@ -24,10 +32,10 @@ pub(super) const FORMAT: Format = Format {
     is_finite: |block| half(block, 0).is_finite() && half(block, 2).is_finite(),
 };
 
-fn dequantize(block: &[u8], out: &mut [f32]) {
-    let (d, m) = (half(block, 0), half(block, 2));
-    for (value, quant) in out.iter_mut().zip(quants(&block[SCALE_BYTES..])) {
-        *value = f32::from(quant) * d + m;
+fn levels(block: &[u8], out: &mut Levels) {
+    (out.scales[0], out.mins[0]) = (half(block, 0), half(block, 2));
+    for (level, quant) in out.levels.iter_mut().zip(quants(&block[SCALE_BYTES..])) {
+        *level = quant as i8;
     }
 }
 

@@ -3,7 +3,7 @@
 //! scale plane on the GPU.
 
 use super::k_quants::{NOTHING, nearest, symmetric};
-use super::{Format, half, put_half};
+use super::{Format, Grid, Levels, Values, half, put_half};
 
 const BLOCK_LEN: usize = 256;
 const PART_LEN: usize = 16;
@@ -19,7 +19,15 @@ pub(super) const FORMAT: Format = Format {
     block_bytes: MAIN_BYTES + SCALE_BYTES,
     main_bytes: MAIN_BYTES,
     scale_bytes: SCALE_BYTES,
-    dequantize,
+    values: Values::Levels(
+        Grid {
+            part_len: PART_LEN,
+            least: -32,
+            most: 31,
+            has_min: false,
+        },
+        levels,
+    ),
     quantize,
     split: |block, main, scales| {
         let (packed, scale) = block.split_at(MAIN_BYTES);
@@ -39,16 +47,18 @@ fn top_place(index: usize) -> (usize, usize) {
     (index / 128 * 32 + index % 32, index % 128 / 32 * 2)
 }
 
-fn dequantize(block: &[u8], out: &mut [f32]) {
+fn levels(block: &[u8], out: &mut Levels) {
     let (low, rest) = block.split_at(LOW_BYTES);
     let (top, scales) = rest.split_at(TOP_BYTES);
     let d = half(block, MAIN_BYTES);
-    for (index, value) in out.iter_mut().enumerate() {
+    for (part_scale, &scale) in out.scales.iter_mut().zip(scales) {
+        *part_scale = d * f32::from(scale as i8);
+    }
+    for (index, level) in out.levels.iter_mut().enumerate() {
         let (byte, shift) = low_place(index);
         let (top_byte, top_shift) = top_place(index);
         let quant = (low[byte] >> shift & 15) | (top[top_byte] >> top_shift & 3) << 4;
-        let scale = f32::from(scales[index / PART_LEN] as i8);
-        *value = d * scale * (f32::from(quant) - 32.0);
+        *level = quant as i8 - 32;
     }
 }
 

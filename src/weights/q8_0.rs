@@ -2,7 +2,7 @@
 //! the GPU the quants (four a word, the earliest in the low byte) are the main plane, the scales
 //! (two a word) the scale plane.
 
-use super::{Format, half, put_half};
+use super::{Format, Grid, Levels, Values, half, put_half};
 
 const BLOCK_LEN: usize = 32;
 const SCALE_BYTES: usize = 2;
@@ -14,7 +14,15 @@ pub(super) const FORMAT: Format = Format {
     block_bytes: SCALE_BYTES + BLOCK_LEN,
     main_bytes: BLOCK_LEN,
     scale_bytes: SCALE_BYTES,
-    dequantize,
+    values: Values::Levels(
+        Grid {
+            part_len: BLOCK_LEN,
+            least: -128,
+            most: 127,
+            has_min: false,
+        },
+        levels,
+    ),
     quantize,
     split: |block, main, scales| {
         let (scale, quants) = block.split_at(SCALE_BYTES);
@@ -24,10 +32,10 @@ pub(super) const FORMAT: Format = Format {
     is_finite: |block| half(block, 0).is_finite(),
 };
 
-fn dequantize(block: &[u8], out: &mut [f32]) {
-    let d = half(block, 0);
-    for (value, &quant) in out.iter_mut().zip(&block[SCALE_BYTES..]) {
-        *value = d * f32::from(quant as i8);
+fn levels(block: &[u8], out: &mut Levels) {
+    out.scales[0] = half(block, 0);
+    for (level, &quant) in out.levels.iter_mut().zip(&block[SCALE_BYTES..]) {
+        *level = quant as i8;
     }
 }
 

@@ -42,6 +42,30 @@ fn planes_of_chunks_laid_side_by_side_are_the_planes_of_the_whole() {
     }
 }
 
+#[test]
+fn levels_of_any_block_are_in_the_range_of_their_type_and_reach_its_ends() {
+    for &weight_type in WeightType::ALL {
+        let Some(grid) = weight_type.grid() else {
+            continue;
+        };
+        let (mut least, mut most) = (i8::MAX, i8::MIN);
+        for seed in 0..64u32 {
+            let bytes = 0..weight_type.block_bytes() as u32;
+            let mixed = |it: u32| (seed * 977 + it + 1).wrapping_mul(2_654_435_761) >> 13;
+            let block: Vec<u8> = bytes.map(|it| mixed(it) as u8).collect();
+            let mut levels = Levels::default();
+            weight_type.read_levels(&block, &mut levels);
+            for &level in &levels.levels[..weight_type.block_len()] {
+                (least, most) = (least.min(level), most.max(level));
+            }
+            assert!(grid.has_min || levels.mins == [0.0; MOST_PARTS]);
+        }
+        let name = weight_type.name();
+        assert_eq!((least, most), (grid.least, grid.most), "{name}");
+        assert!(weight_type.block_len().is_multiple_of(grid.part_len));
+    }
+}
+
 /// Largest error of a value, as a share of the largest value of its block: half a step of the
 /// quants, and as much again for what is lost by rounding scales (types that the list leaves
 /// out have steps of a value's own size).

@@ -76,7 +76,7 @@ test("a_pair_with_a_target_of_1_3_billion_parameters_is_fetched_over_a_bad_line_
     const { SemCoT } = await import("/www/semcot.js");
     const began = performance.now();
     let last;
-    const engine = await SemCoT.load(${JSON.stringify(server.url)}, { onProgress: (step) => (last = step) });
+    const engine = await SemCoT.load(${JSON.stringify(server.url)}, { device: "gpu", onProgress: (step) => (last = step) });
     const loadedMs = performance.now() - began;
     const answers = {};
     for (const mode of ["implicit", "explicit", "direct"]) {
@@ -138,7 +138,7 @@ test("a_model_of_7_billion_parameters_is_converted_in_little_memory_and_passes_t
     const phases = new Set();
     const onProgress = (step) => phases.add(step.phase);
     try {
-      const engine = await SemCoT.load(${JSON.stringify(server.url + files[0])}, { onProgress });
+      const engine = await SemCoT.load(${JSON.stringify(server.url + files[0])}, { device: "gpu", onProgress });
       const loadedMs = performance.now() - began;
       const { tokens, ms } = await engine.generate("Tom has 7 marbles.", { maxTokens: 2, ignoreEnd: true });
       const wasmBytes = await engine.wasmMemoryBytes();

@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import { serious, startHarness, untilTrue } from "./harness.mjs";
 
 const QUESTION = "Maria has 12 apples. She gives 5 apples to Tom. Then she buys 2 more apples. How many apples does Maria have now?";
-const DEMO = `<semcot-demo src="models/mini/" question="${QUESTION}" answer="9"></semcot-demo>`;
+const DEMO = `<semcot-demo device="gpu" src="models/mini/" question="${QUESTION}" answer="9"></semcot-demo>`;
 /** Scripts and styles only from the page's own place, wasm allowed. */
 const STRICT = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
 
@@ -206,7 +206,7 @@ test("it_is_used_by_keyboard_alone_and_escape_stops_it", async () => {
 
 test("it_works_in_a_frame_and_on_a_page_at_another_depth", async () => {
   const frame = `<iframe title="A demonstration" src="/deep/er/inner.html" style="width: 800px; height: 500px"></iframe>`;
-  const inner = `<!doctype html><html lang="ko"><title>Inner</title><script type="module" src="../../www/element.js"></script><semcot-demo src="../../models/mini/" question="${QUESTION}"></semcot-demo>`;
+  const inner = `<!doctype html><html lang="ko"><title>Inner</title><script type="module" src="../../www/element.js"></script><semcot-demo device="gpu" src="../../models/mini/" question="${QUESTION}"></semcot-demo>`;
   const prepare = (/** @type {import("playwright-core").Page} */ page) => page.route("**/deep/er/inner.html", (route) => route.fulfill({ body: inner, contentType: "text/html" }));
   const { page, consoleErrors, close } = await openPage(frame, { prepare, policy: "" });
   const demo = page.frameLocator("iframe").locator("semcot-demo");

@@ -42,7 +42,7 @@ test("many_questions_in_a_row_hold_no_more_memory_than_a_few", async () => {
   await page.evaluate(async () => {
     const path = "/www/semcot.js";
     const { SemCoT, MODES } = await import(path);
-    const engine = await SemCoT.load("models/mini/");
+    const engine = await SemCoT.load("models/mini/", { device: "gpu" });
     const problems = await engine.problems({ family: "arithmetic", seed: 5, count: 500 });
     const ask = async (/** @type {number} */ begin, /** @type {number} */ end) => {
       let right = 0;

@@ -171,7 +171,7 @@ test("a_cleared_cache_holds_nothing_and_two_loads_at_once_fetch_once", async () 
     const { SemCoT } = await import("/www/semcot.js");
     const one = async () => {
       let cached;
-      const engine = await SemCoT.load("${server.url}", { onProgress: (step) => (cached = step.cached) });
+      const engine = await SemCoT.load("${server.url}", { device: "gpu", onProgress: (step) => (cached = step.cached) });
       await engine.dispose();
       return cached;
     };

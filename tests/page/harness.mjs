@@ -21,6 +21,8 @@ const FAKE_MANIFEST = JSON.stringify({
  * @property {"light" | "dark"} [colorScheme]
  * @property {string} [locale] the browser's language
  * @property {string} [query] after the page's address
+ * @property {"auto" | "gpu" | "cpu"} [device] what the page is told to compute on: the GPU unless told, which
+ *   is slow here, and what most tests are about
  * @property {(page: import("playwright-core").Page) => Promise<void>} [prepare] before the page is opened
  */
 
@@ -32,7 +34,7 @@ export async function startHarness(options = {}) {
   return {
     url: server.url,
     /** @param {OpenOptions} [options] */
-    async open({ fake = false, viewport = { width: 1280, height: 800 }, colorScheme = "light", locale = "en-US", query = "", prepare } = {}) {
+    async open({ fake = false, viewport = { width: 1280, height: 800 }, colorScheme = "light", locale = "en-US", query = "", device = "gpu", prepare } = {}) {
       const context = await browser.newContext({ viewport, colorScheme, locale });
       const page = await context.newPage();
       /** @type {string[]} */
@@ -41,7 +43,9 @@ export async function startHarness(options = {}) {
       page.on("pageerror", (error) => consoleErrors.push(String(error)));
       if (fake) await routeFakes(page);
       await prepare?.(page);
-      await page.goto(server.url + query);
+      const address = new URL(server.url + query);
+      if (address.pathname === "/") address.searchParams.set("device", device);
+      await page.goto(address.href);
       return { page, consoleErrors, close: () => context.close() };
     },
     async stop() {

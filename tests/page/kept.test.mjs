@@ -93,7 +93,7 @@ test("a_model_is_half_kept_after_an_abort_and_can_be_looked_at_while_it_comes", 
     const looks = [];
     let looking = Promise.resolve();
     const onProgress = () => (looking = looking.then(async () => looks.push((await SemCoT.cache.list())[0])));
-    const engine = await SemCoT.load("${server.url}", { onProgress });
+    const engine = await SemCoT.load("${server.url}", { device: "gpu", onProgress });
     await looking;
     await engine.dispose();
     return looks;
@@ -117,7 +117,7 @@ test("a_removal_waits_for_the_load_of_that_model_and_can_be_given_up", async () 
       aborted = SemCoT.cache.delete("${server.url}", { signal }).then(() => null, ({ code }) => code);
       removal = SemCoT.cache.delete("${server.url}").then(() => order.push("removed"));
     };
-    const engine = await SemCoT.load("${server.url}", { onProgress });
+    const engine = await SemCoT.load("${server.url}", { device: "gpu", onProgress });
     order.push("loaded");
     await removal;
     await engine.dispose();
@@ -154,7 +154,7 @@ test("what_is_no_address_is_refused", async () => {
   const codes = await page.evaluate(`(async () => {
     const { SemCoT } = await import("/www/semcot.js");
     const code = (promise) => promise.then(() => null, ({ code }) => code);
-    return [await code(SemCoT.cache.has("http://")), await code(SemCoT.cache.delete("http://")), await code(SemCoT.load("http://"))];
+    return [await code(SemCoT.cache.has("http://")), await code(SemCoT.cache.delete("http://")), await code(SemCoT.load("http://", { device: "gpu", device: "gpu" }))];
   })()`);
   assert.deepEqual(codes, ["bad-input", "bad-input", "bad-input"]);
   await close();

@@ -57,7 +57,7 @@ for (const [word, what] of [["destroy", "device destroyed"], ["end", "worker kil
     const { error, behind, after, phases, count } = await run(`
       const phases = [];
       const model = "${server.url}target.gguf";
-      const single = await SemCoT.load(model, { onProgress: ({ phase, cached }) => phases.push([phase, cached]) });
+      const single = await SemCoT.load(model, { device: "gpu", onProgress: ({ phase, cached }) => phases.push([phase, cached]) });
       const before = await single.generate("Tom has 5 apples.");
       const first = phases.length;
       const running = single.generate("Tom has 5 apples.", ${LONG});
@@ -82,8 +82,8 @@ for (const [word, what] of [["destroy", "device destroyed"], ["end", "worker kil
   test(`a_${what.replace(" ", "_")}_between_runs_is_not_noticed_with_the_server_gone`, async () => {
     const { run, page, close } = await openPage();
     const before = await run(`
-      globalThis.pair = await SemCoT.load("${server.url}");
-      globalThis.single = await SemCoT.load("${server.url}target.gguf");
+      globalThis.pair = await SemCoT.load("${server.url}", { device: "gpu", device: "gpu" });
+      globalThis.single = await SemCoT.load("${server.url}target.gguf", { device: "gpu", device: "gpu" });
       return [(await pair.ask(QUESTION)).tokenIds, (await single.generate("Tom has 5 apples.")).ids];`);
     server.behavior.gone = true;
     // The page sees a worker go when it closes it, or when it was ended.
@@ -102,7 +102,7 @@ for (const [word, what] of [["destroy", "device destroyed"], ["end", "worker kil
 
 test("an_engine_that_cannot_come_back_says_why_and_comes_back_later", async () => {
   const { run, page, close } = await openPage();
-  await run(`globalThis.pair = await SemCoT.load("${server.url}");`);
+  await run(`globalThis.pair = await SemCoT.load("${server.url}", { device: "gpu", device: "gpu" });`);
   const gone = new Promise((resolve) => page.workers()[0].once("close", resolve));
   await run(`await SemCoT.cache.clear(); told.postMessage("destroy");`);
   await gone;
@@ -126,7 +126,7 @@ test("a_hundred_aborts_at_random_moments_settle_with_abort_error_and_the_engine_
       mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
       return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
     };
-    const engine = await SemCoT.load("models/mini/");
+    const engine = await SemCoT.load("models/mini/", { device: "gpu", device: "gpu" });
     const modes = ["implicit", "explicit", "direct"];
     const right = {};
     for (const mode of modes) right[mode] = (await engine.ask(QUESTION, { mode })).text;
@@ -170,8 +170,8 @@ test("a_hundred_aborts_at_random_moments_settle_with_abort_error_and_the_engine_
 test("two_models_side_by_side_give_their_own_answers_in_the_order_asked", async () => {
   const { run, close } = await openPage();
   const { alone, together, order } = await run(`
-    const pair = await SemCoT.load("models/mini/");
-    const single = await SemCoT.load("models/mini/target.gguf");
+    const pair = await SemCoT.load("models/mini/", { device: "gpu", device: "gpu" });
+    const single = await SemCoT.load("models/mini/target.gguf", { device: "gpu", device: "gpu" });
     const questions = [QUESTION, "Tom has 7 marbles. He loses 2. How many marbles does Tom have now?", "Ann has 9 pens. She buys 6 more pens. How many pens does Ann have now?"];
     const options = { maxTokens: 24, ignoreEnd: true };
     const alone = [];
@@ -200,8 +200,8 @@ test("a_disposed_engine_ends_what_runs_and_waits_and_leaves_no_worker", async ()
   const closed = [];
   page.on("worker", (worker) => closed.push(new Promise((resolve) => worker.once("close", resolve))));
   const { errors, other } = await run(`
-    const single = await SemCoT.load("models/mini/target.gguf");
-    const other = await SemCoT.load("models/mini/");
+    const single = await SemCoT.load("models/mini/target.gguf", { device: "gpu", device: "gpu" });
+    const other = await SemCoT.load("models/mini/", { device: "gpu", device: "gpu" });
     const running = single.generate("Tom has 5 apples.", ${LONG});
     const waiting = single.generate("Tom has 5 apples.");
     for await (const part of running) break;
@@ -224,7 +224,7 @@ test("the_engine_runs_in_a_worker_elsewhere_or_in_the_page_as_told", async () =>
   const { run, page, close } = await openPage();
   const elsewhere = harness.url.replace("127.0.0.1", "localhost");
   const answer = async (/** @type {string} */ options) => run(`
-    const engine = await SemCoT.load("models/mini/", ${options});
+    const engine = await SemCoT.load("models/mini/", { device: "gpu", ...${options} });
     globalThis.loaded = engine;
     return (await engine.ask(QUESTION)).answer;`);
   const workers = async () => {
@@ -245,9 +245,9 @@ test("the_engine_runs_in_a_worker_elsewhere_or_in_the_page_as_told", async () =>
   assert.equal(await workers(), 1);
 
   const errors = await run(`return [
-    await caught(SemCoT.load("models/mini/", { workerUrl: "/www/nowhere.js" })),
-    await caught(SemCoT.load("models/mini/", { wasmUrl: "/www/nowhere.wasm" })),
-    await caught(SemCoT.load("models/mini/", { kv: () => {} })),
+    await caught(SemCoT.load("models/mini/", { device: "gpu", workerUrl: "/www/nowhere.js" })),
+    await caught(SemCoT.load("models/mini/", { device: "gpu", wasmUrl: "/www/nowhere.wasm" })),
+    await caught(SemCoT.load("models/mini/", { device: "gpu", kv: () => {} })),
   ];`);
   assert.deepEqual(errors.map((/** @type {any} */ error) => error?.code), ["network", "network", "bad-input"]);
   assert.match(errors[0].message, /worker\.js/);
@@ -258,7 +258,7 @@ test("the_engine_runs_in_a_worker_elsewhere_or_in_the_page_as_told", async () =>
 test("support_is_told_with_what_is_missing", async () => {
   const { run, close } = await openPage();
   const support = await run(`return SemCoT.isSupported();`);
-  assert.deepEqual([support.supported, support.reasons], [true, []]);
+  assert.deepEqual([support.supported, support.devices, support.reasons], [true, ["gpu", "cpu"], []]);
   assert.equal(support.adapter.software, true);
   assert.ok(support.adapter.limits.maxBufferSize > 0);
   const withoutWasm = await run(`
@@ -270,8 +270,8 @@ test("support_is_told_with_what_is_missing", async () => {
 
   const without = await startHarness({ webGpu: false });
   const opened = await without.open({ query: "MODEL_CARD.md" });
-  const { supported, reasons, adapter } = await opened.page.evaluate(`import("/www/semcot.js").then(({ SemCoT }) => SemCoT.isSupported())`);
-  assert.deepEqual([supported, adapter], [false, null]);
+  const { supported, devices, reasons, adapter } = await opened.page.evaluate(`import("/www/semcot.js").then(({ SemCoT }) => SemCoT.isSupported())`);
+  assert.deepEqual([supported, devices, adapter], [true, ["cpu"], null]);
   assert.equal(reasons[0].code, "no-webgpu");
   await opened.close();
   await without.stop();

@@ -34,7 +34,7 @@ export async function openLoadPage(harness, prepare) {
           if (["download", "verify"].includes(step.phase) && step.loadedBytes >= ${abortAtBytes}) controller.abort();
         };
         try {
-          const engine = await SemCoT.load(${model}, { onProgress, signal: controller.signal });
+          const engine = await SemCoT.load(${model}, { device: "gpu", onProgress, signal: controller.signal });
           const { storage, name } = engine.info;
           const wasmBytes = await engine.wasmMemoryBytes();
           await engine.dispose();

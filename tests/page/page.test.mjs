@@ -158,7 +158,7 @@ test("an_adapter_too_small_for_the_model_is_refused", async () => {
   await close();
 });
 
-test("without_webgpu_the_page_says_what_to_do", async () => {
+test("without_the_webgpu_that_was_asked_for_the_page_says_what_to_do", async () => {
   const without = await startHarness({ webGpu: false });
   const { page, close } = await without.open();
   const { code, text } = await trouble(page);

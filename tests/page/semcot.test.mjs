@@ -28,7 +28,7 @@ function inPage(body) {
     const { SemCoT } = await import("/www/semcot.js");
     const QUESTION = ${JSON.stringify(QUESTION)};
     const caught = async (promise) => promise.then(() => null, ({ name, code, message }) => ({ name, code, message }));
-    const engine = await (globalThis.sharedEngine ??= SemCoT.load("models/mini/"));
+    const engine = await (globalThis.sharedEngine ??= SemCoT.load("models/mini/", { device: "gpu", device: "gpu" }));
     ${body}
   })()`);
 }
@@ -105,7 +105,7 @@ test("loading_can_be_aborted_in_every_phase", async () => {
       await SemCoT.cache.clear();
       const controller = new AbortController();
       const onProgress = (progress) => progress.phase === phase && controller.abort();
-      errors[phase] = await caught(SemCoT.load("models/mini/", { signal: controller.signal, onProgress }));
+      errors[phase] = await caught(SemCoT.load("models/mini/", { device: "gpu", signal: controller.signal, onProgress }));
     }
     return errors;`);
   for (const [phase, error] of Object.entries(errors)) assert.equal(error?.name, "AbortError", phase);
@@ -115,7 +115,7 @@ test("progress_goes_through_its_phases_over_all_files_together", async () => {
   const progress = await inPage(`
     const progress = [];
     await SemCoT.cache.clear();
-    const other = await SemCoT.load("models/mini/", { onProgress: (step) => progress.push(step) });
+    const other = await SemCoT.load("models/mini/", { device: "gpu", onProgress: (step) => progress.push(step) });
     await other.dispose();
     return progress;`);
   const phases = [...new Set(progress.map((/** @type {any} */ step) => step.phase))];
@@ -171,7 +171,7 @@ test("problems_are_the_same_for_the_same_seed", async () => {
 
 test("two_engines_live_side_by_side_and_a_disposed_one_refuses", async () => {
   const { tokens, error } = await inPage(`
-    const other = await SemCoT.load("models/mini/");
+    const other = await SemCoT.load("models/mini/", { device: "gpu", device: "gpu" });
     const [mine, theirs] = await Promise.all([engine.ask(QUESTION), other.ask(QUESTION)]);
     await other.dispose();
     return { tokens: [mine.tokenIds, theirs.tokenIds], error: await caught(other.ask(QUESTION)) };`);
@@ -184,7 +184,7 @@ test("a_bench_counts_dispatches_and_read_backs", async () => {
   const withMatvec = { ...options, repeats: 1, matvecBytes: 1 };
   const { pair, single, matvec, error } = await inPage(`
     const pair = await engine.bench(${JSON.stringify(options)});
-    const other = await SemCoT.load("models/mini/generator.gguf");
+    const other = await SemCoT.load("models/mini/generator.gguf", { device: "gpu", device: "gpu" });
     const single = await other.bench(${JSON.stringify(options)});
     const { matvec } = await other.bench(${JSON.stringify(withMatvec)});
     const error = await caught(other.ask(QUESTION));
@@ -208,7 +208,7 @@ test("a_bench_counts_dispatches_and_read_backs", async () => {
 
 test("a_single_file_goes_on_with_a_text_the_same_for_the_same_seed", async () => {
   const { first, again, other, parts, error } = await inPage(`
-    const single = await SemCoT.load("models/mini/target.gguf");
+    const single = await SemCoT.load("models/mini/target.gguf", { device: "gpu", device: "gpu" });
     const options = { maxTokens: 12, ignoreEnd: true, temperature: 1, topP: 0.95, tokensPerSubmit: 4 };
     const parts = [];
     const run = single.generate("Question: Tom has 5 apples.", { ...options, seed: 1 });
@@ -229,7 +229,7 @@ test("a_single_file_goes_on_with_a_text_the_same_for_the_same_seed", async () =>
 
 test("a_forward_pass_gives_rows_of_logits_and_takes_spliced_rows", async () => {
   const { last, all, spliced, errors } = await inPage(`
-    const single = await SemCoT.load("models/mini/target.gguf", { kv: "f32" });
+    const single = await SemCoT.load("models/mini/target.gguf", { device: "gpu", kv: "f32" });
     const ids = [5, 6, 7];
     const rows = [new Array(single.info.models[0].hiddenSize).fill(0.1)];
     const last = [...await single.forward(ids)];

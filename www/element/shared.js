@@ -11,6 +11,7 @@ import { SemCoT } from "../semcot.js";
  * What is loaded, and from where.
  * @typedef {object} Order
  * @property {string} src absolute address of the model
+ * @property {import("../semcot.js").LoadSettings["device"]} device
  * @property {string | undefined} workerUrl
  * @property {string | undefined} wasmUrl
  */

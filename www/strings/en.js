@@ -302,6 +302,18 @@ export const en = {
     adapter: "Graphics device",
     software: "software: no GPU is used",
     unnamed: "not named by the browser",
+    device: "Why this one",
+    deviceReason: {
+      asked: "the CPU was asked for",
+      noWebGpu: (/** @type {string} */ reason) => `WebGPU cannot be used, so the CPU computes, on one thread. ${reason}`,
+      large: "WebGPU here is computed by the CPU as well, and this model is too large to be tried both ways; wasm SIMD is used",
+      faster: {
+        cpu: (/** @type {string} */ cpu, /** @type {string} */ gpu) =>
+          `WebGPU here is computed by the CPU as well and is slower: sixteen tokens read and as many written took ${gpu}, by wasm SIMD ${cpu}`,
+        gpu: (/** @type {string} */ cpu, /** @type {string} */ gpu) =>
+          `WebGPU here is computed by the CPU, and still faster than wasm SIMD: sixteen tokens read and as many written took ${gpu}, by wasm SIMD ${cpu}`,
+      },
+    },
     kernels: "Kernels",
     kernelsRejected: (/** @type {string} */ used, /** @type {string} */ rejected) =>
       `${used}; ${rejected} computes wrong values on this device and is not used`,

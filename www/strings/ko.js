@@ -295,6 +295,16 @@ export const ko = {
     adapter: "그래픽 장치",
     software: "소프트웨어 방식: GPU를 쓰지 않음",
     unnamed: "브라우저가 이름을 알려 주지 않음",
+    device: "이 장치를 쓰는 이유",
+    deviceReason: {
+      asked: "CPU를 쓰도록 지정했습니다",
+      noWebGpu: (reason) => `WebGPU를 쓸 수 없어 CPU의 스레드 하나로 계산합니다. ${reason}`,
+      large: "이 브라우저의 WebGPU도 CPU로 계산되며, 모델이 커서 두 방식을 비교해 보지 않고 wasm SIMD를 씁니다",
+      faster: {
+        cpu: (cpu, gpu) => `이 브라우저의 WebGPU도 CPU로 계산되는데 더 느립니다. 토큰 열여섯 개를 읽고 열여섯 개를 쓰는 데 WebGPU는 ${gpu}, wasm SIMD는 ${cpu} 걸렸습니다`,
+        gpu: (cpu, gpu) => `이 브라우저의 WebGPU는 CPU로 계산되지만 wasm SIMD보다 빠릅니다. 토큰 열여섯 개를 읽고 열여섯 개를 쓰는 데 WebGPU는 ${gpu}, wasm SIMD는 ${cpu} 걸렸습니다`,
+      },
+    },
     kernels: "커널",
     kernelsRejected: (used, rejected) => `${used}; ${rejected}은(는) 이 기기에서 틀린 값을 계산하여 쓰지 않음`,
     model: "모델",

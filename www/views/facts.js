@@ -47,6 +47,7 @@ function factLines(info) {
   const size = (/** @type {any} */ model) => model === undefined ? null : words.size(strings.number(model.parameters), strings.bytes(model.bytes));
   return [
     [words.adapter, adapterText(adapter)],
+    [words.device, deviceText(info.device)],
     [words.kernels, kernelsText(info.kernels)],
     [words.model, info.name],
     [isSingle ? words.weights : words.target, size(models[0])],
@@ -64,6 +65,18 @@ function adapterText({ name, software }) {
   const words = strings.facts;
   const shown = name || words.unnamed;
   return software ? `${shown} (${words.software})` : shown;
+}
+
+/**
+ * Why the CPU computes, or a software adapter; nothing of a graphics device.
+ * @param {import("../device.js").DeviceFacts} device
+ */
+function deviceText({ kind, reason, noWebGpu, measuredMs }) {
+  const words = strings.facts.deviceReason;
+  if (reason === "no-webgpu") return words.noWebGpu(noWebGpu ?? "");
+  if (reason === "large") return words.large;
+  if (measuredMs !== null) return words.faster[kind](strings.time(measuredMs.cpu), strings.time(measuredMs.gpu));
+  return reason === "asked" && kind === "cpu" ? words.asked : null;
 }
 
 /** @param {import("../semcot.js").Info["kernels"]} kernels */

@@ -1,0 +1,673 @@
+//! One loaded model with its cache, and its passes.
+
+use std::collections::BTreeSet;
+use std::ops::{ControlFlow, Range};
+
+use super::cache::{AttendScratch, Cache};
+use super::functions::{rms_norm, rms_norm_in_place, silu};
+use super::matrix::Matrix;
+use super::pause::{Pause, Pauses};
+use super::product::{Scratch, product};
+use crate::formats::source::ByteSource;
+use crate::model::step::{EMBEDDING_GIVEN, Output, Slot, Step, WeightId};
+use crate::model::{
+    ForwardOptions, Head, HeadNorms, KvType, LlamaConfig, Model, ModelError, QueryKeyValue,
+    RequestError, RopePairing, RunState, Sampling, Weight, Weights, check_ids, forward,
+    read_weights, rope_frequencies, rope_table,
+};
+use crate::reference::{Attend, sample, select};
+
+/// Bytes of weights read at a time.
+const CHUNK_BYTES: usize = 1 << 22;
+
+/// Positions of the cache where the caller does not say. Files name contexts of 2^17 and more, whose
+/// cache would take gigabytes; nobody waits for that many positions on a CPU.
+const DEFAULT_POSITIONS: usize = 4096;
+
+/// Rows of a prompt that pass through all layers together: enough that unpacking matrices costs
+/// little, few enough that activations stay in the processor's caches.
+const MOST_ROWS: usize = 64;
+
+/// How a model is loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CpuModelOptions {
+    /// Type of cached keys and values.
+    pub kv: KvType,
+    /// Most positions of the cache, 4096 where absent; never more than the model's context length.
+    pub positions: Option<usize>,
+}
+
+/// Bytes that a model's weights and cache take.
+pub fn memory_bytes(model: &Model, options: CpuModelOptions) -> u64 {
+    let weights = model.weights.list.iter();
+    let weights = weights.map(|it| Matrix::bytes_of(it.weight_type, it.rows, it.cols));
+    let config = &model.config;
+    let layer = 2 * options.positions_of(config) * config.kv_width() * options.kv.value_bytes();
+    weights.sum::<u64>() + (config.num_layers * layer) as u64
+}
+
+impl CpuModelOptions {
+    fn positions_of(&self, config: &LlamaConfig) -> usize {
+        let positions = self.positions.unwrap_or(DEFAULT_POSITIONS);
+        positions.min(config.context_length)
+    }
+}
+
+/// A model in memory.
+pub struct CpuModel {
+    model: Model,
+    /// By [`WeightId`].
+    weights: Vec<Loaded>,
+    /// `[positions, head_dim / 2]` of (cos, sin).
+    rotations: Vec<[f32; 2]>,
+    caches: Vec<Cache>,
+    slots: [Vec<f32>; SLOTS],
+    /// The sequence, and room for one token behind it.
+    tokens: Vec<u32>,
+    pub(super) run: RunState,
+    /// Rows of embeddings that are given, `[any, hidden_size]`, and how many of them are used up.
+    given: Vec<f32>,
+    given_rows: usize,
+    normed: Vec<f32>,
+    products: Vec<f32>,
+    scratch: Scratch,
+    attend_scratch: AttendScratch,
+    options: CpuModelOptions,
+    /// Every step of a pass, with logits of the last row.
+    steps: Vec<Step>,
+    /// The same without the head.
+    steps_without_head: Vec<Step>,
+}
+
+/// A weight in memory.
+enum Loaded {
+    Matrix(Matrix),
+    /// Of norms and biases, `[len]`.
+    Vector(Vec<f32>),
+}
+
+/// Number of [`Slot`]s.
+const SLOTS: usize = 6;
+
+fn index(slot: Slot) -> usize {
+    match slot {
+        Slot::Residual => 0,
+        Slot::Qkv => 1,
+        Slot::Attention => 2,
+        Slot::FeedForward => 3,
+        Slot::Hidden => 4,
+        Slot::Logits => 5,
+    }
+}
+
+impl CpuModel {
+    /// Reads the weights of an opened model.
+    ///
+    /// # Errors
+    /// When they cannot be read, or hold what is no number.
+    pub async fn load(
+        model: Model,
+        source: &impl ByteSource,
+        options: CpuModelOptions,
+    ) -> Result<Self, ModelError> {
+        let vectors = vectors(&model.weights);
+        let list = model.weights.list.iter().enumerate();
+        let mut weights: Vec<Loaded> = list
+            .map(|(index, it)| Loaded::room_for(it, vectors.contains(&WeightId(index))))
+            .collect();
+        read_weights(source, &model, CHUNK_BYTES, |chunk| {
+            let weight_type = model.weights.get(chunk.weight).weight_type;
+            match &mut weights[chunk.weight.0] {
+                Loaded::Matrix(matrix) => matrix.set_rows(chunk.first_row, &chunk.raw),
+                Loaded::Vector(values) => {
+                    let new = weight_type.dequantize(&chunk.raw);
+                    // A stacked vector comes as a column, whose rows are values.
+                    let cols = values.len() / model.weights.get(chunk.weight).rows;
+                    values[chunk.first_row * cols..][..new.len()].copy_from_slice(&new);
+                }
+            }
+        })
+        .await?;
+        let config = &model.config;
+        let positions = options.positions_of(config);
+        let factors = model.weights.rope_factors.map(|id| weights[id.0].vector());
+        let rotations = rope_table(&rope_frequencies(config, factors), positions);
+        let cache = |_| Cache::new(options.kv, config.num_kv_heads, positions, config.head_dim);
+        let steps = |head: Head| forward(config, &model.weights, head.into());
+        Ok(Self {
+            caches: (0..config.num_layers).map(cache).collect(),
+            tokens: vec![0; positions + 1],
+            rotations,
+            slots: Default::default(),
+            run: RunState::default(),
+            given: Vec::new(),
+            given_rows: 0,
+            normed: Vec::new(),
+            products: Vec::new(),
+            scratch: Scratch::default(),
+            attend_scratch: AttendScratch::default(),
+            options,
+            steps: steps(Head::LastLogits),
+            steps_without_head: steps(Head::None),
+            weights,
+            model,
+        })
+    }
+
+    /// What its file says.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Shape and constants.
+    pub fn config(&self) -> &LlamaConfig {
+        &self.model.config
+    }
+
+    /// How it was loaded.
+    pub(super) fn options(&self) -> CpuModelOptions {
+        self.options
+    }
+
+    /// Positions that the cache holds.
+    pub fn positions(&self) -> usize {
+        self.tokens.len() - 1
+    }
+
+    /// Bytes of its weights in memory.
+    pub fn size_bytes(&self) -> u64 {
+        self.weights.iter().map(Loaded::size_bytes).sum()
+    }
+
+    /// Runs a prompt from position 0 and gives the values that [`ForwardOptions`] name: of all rows,
+    /// or of the last. Rows of `ids` that are [`EMBEDDING_GIVEN`] take the rows of `given` in order.
+    /// Nothing when the pause says to stop.
+    ///
+    /// # Errors
+    /// When the prompt does not fit, or `given` are not the rows that it marks.
+    pub async fn forward<P: Pause>(
+        &mut self,
+        ids: &[u32],
+        given: Vec<f32>,
+        options: ForwardOptions,
+        pauses: &mut Pauses<P>,
+    ) -> Result<Option<Vec<f32>>, RequestError> {
+        self.begin(ids, given, RunState::default())?;
+        let slot = match options.head {
+            Head::None => Slot::Residual,
+            Head::HiddenStates => Slot::Hidden,
+            Head::LastLogits | Head::AllLogits | Head::Sentence => Slot::Logits,
+        };
+        let steps = forward(&self.model.config, &self.model.weights, options);
+        let last_only = options.head == Head::LastLogits;
+        let mut values = Vec::new();
+        for rows in pieces(ids.len()) {
+            let is_last = rows.end == ids.len();
+            if self.piece(rows, &steps, pauses).await.is_break() {
+                return Ok(None);
+            }
+            if is_last || !last_only {
+                values.extend_from_slice(&self.slots[index(slot)]);
+            }
+        }
+        Ok(Some(values))
+    }
+
+    /// A sentence transformer's embedding of rows `[any, hidden_size]` of the residual stream; nothing
+    /// when the pause says to stop.
+    ///
+    /// # Errors
+    /// When there are no rows, or too many.
+    pub(super) async fn sentence_embedding<P: Pause>(
+        &mut self,
+        rows: &[f32],
+        pauses: &mut Pauses<P>,
+    ) -> Result<Option<Vec<f32>>, RequestError> {
+        let field = "the rows to embed";
+        let count = rows.len() / self.model.config.hidden_size;
+        if count == 0 {
+            return Err(RequestError::Empty { field });
+        }
+        if count > self.positions() {
+            return Err(RequestError::TooLong {
+                field,
+                tokens: count as u64,
+                capacity: self.positions(),
+            });
+        }
+        let residual = &mut self.slots[index(Slot::Residual)];
+        residual.clear();
+        residual.extend_from_slice(rows);
+        let options = Head::Sentence.into();
+        let steps = forward(&self.model.config, &self.model.weights, options);
+        // In one piece: every row may see every other.
+        if self.piece(0..count, &steps, pauses).await.is_break() {
+            return Ok(None);
+        }
+        Ok(Some(self.slots[index(Slot::Logits)].clone()))
+    }
+
+    /// The input embeddings `[ids.len(), hidden_size]` of tokens.
+    pub(super) fn embeddings(&self, ids: &[u32]) -> Result<Vec<f32>, RequestError> {
+        let config = &self.model.config;
+        check_ids("the tokens", ids, 0, config.vocab_size, usize::MAX)?;
+        let table = self.model.weights.embedding;
+        let table = table.expect("targets and generators have a table");
+        let table = self.weights[table.0].matrix();
+        let mut rows = vec![0.0; ids.len() * config.hidden_size];
+        for (&id, row) in ids.iter().zip(rows.chunks_exact_mut(config.hidden_size)) {
+            if id != EMBEDDING_GIVEN {
+                table.row(id as usize, row);
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Puts a prompt at position 0; `run` says what is to be written behind it.
+    pub(super) fn begin(
+        &mut self,
+        ids: &[u32],
+        given: Vec<f32>,
+        run: RunState,
+    ) -> Result<(), RequestError> {
+        let config = &self.model.config;
+        let field = "the prompt";
+        let marked = check_ids(field, ids, 0, config.vocab_size, self.positions())?;
+        if marked * config.hidden_size != given.len() {
+            return Err(RequestError::Given {
+                field,
+                marked,
+                given: given.len() / config.hidden_size,
+            });
+        }
+        self.tokens[..ids.len()].copy_from_slice(ids);
+        self.given = given;
+        self.given_rows = 0;
+        self.run = RunState {
+            rows: ids.len() as u32,
+            position: 0,
+            ..run
+        };
+        Ok(())
+    }
+
+    /// Reads the prompt, up to the logits of its last row. Breaks when the pause says to stop.
+    pub(super) async fn prefill<P: Pause>(&mut self, pauses: &mut Pauses<P>) -> ControlFlow<()> {
+        let len = self.run.rows as usize;
+        for rows in pieces(len) {
+            let steps = if rows.end == len {
+                std::mem::take(&mut self.steps)
+            } else {
+                std::mem::take(&mut self.steps_without_head)
+            };
+            let flow = self.piece(rows.clone(), &steps, pauses).await;
+            if rows.end == len {
+                self.steps = steps;
+            } else {
+                self.steps_without_head = steps;
+            }
+            flow?;
+        }
+        // As one pass: the choice of a token goes on behind all of its rows.
+        (self.run.position, self.run.rows) = (0, len as u32);
+        ControlFlow::Continue(())
+    }
+
+    /// One further pass, of the token that was chosen last.
+    pub(super) async fn decode<P: Pause>(&mut self, pauses: &mut Pauses<P>) -> ControlFlow<()> {
+        let steps = std::mem::take(&mut self.steps);
+        let flow = self.execute(&steps, pauses).await;
+        self.steps = steps;
+        flow
+    }
+
+    /// Chooses the next token from the logits; `None` when the run had ended.
+    pub(super) fn choose(&mut self, sampling: &Sampling) -> Option<u32> {
+        if self.run.done != 0 {
+            return None;
+        }
+        let logits = &mut self.slots[index(Slot::Logits)];
+        let (run, tokens) = (&mut self.run, &mut self.tokens);
+        match sampling.is_greedy() {
+            true => select(run, logits, tokens),
+            false => sample(run, sampling, logits, tokens),
+        }
+        Some(self.tokens[self.run.position as usize])
+    }
+
+    /// Hidden rows `[rows, hidden_size]`, projected: `[rows, target hidden size]`.
+    pub(super) fn project(&mut self, hidden: &[f32]) -> Vec<f32> {
+        let projection = self.model.weights.projection;
+        let projection = projection.expect("pairs are made of generators only");
+        let matrix = self.weights[projection.weight.0].matrix();
+        let bias = self.weights[projection.bias.0].vector();
+        let mut rows = vec![0.0; hidden.len() / matrix.cols * matrix.rows];
+        product(matrix, hidden, &mut rows, &mut self.scratch);
+        for row in rows.chunks_exact_mut(matrix.rows) {
+            row.iter_mut().zip(bias).for_each(|(it, bias)| *it += bias);
+        }
+        rows
+    }
+
+    /// Passes some rows of the prompt through steps.
+    async fn piece<P: Pause>(
+        &mut self,
+        rows: Range<usize>,
+        steps: &[Step],
+        pauses: &mut Pauses<P>,
+    ) -> ControlFlow<()> {
+        self.run.position = rows.start as u32;
+        self.run.rows = rows.len() as u32;
+        self.execute(steps, pauses).await
+    }
+
+    async fn execute<P: Pause>(
+        &mut self,
+        steps: &[Step],
+        pauses: &mut Pauses<P>,
+    ) -> ControlFlow<()> {
+        for step in steps {
+            let multiplications = self.step(step);
+            pauses.after(multiplications).await?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Executes a step for the rows of the present pass; gives about how many multiplications it
+    /// took.
+    fn step(&mut self, step: &Step) -> u64 {
+        match *step {
+            Step::Embed { table, out } => {
+                self.embed(table, out);
+                0
+            }
+            Step::RmsNorm { x, weight, out } => {
+                let len = self.run.rows as usize * self.width(out);
+                let [x, out] = two_slots(&mut self.slots, x, out, len);
+                let weight = self.weights[weight.0].vector();
+                let eps = self.model.config.rms_norm_eps;
+                let rows = x.chunks_exact(weight.len());
+                for (x, out) in rows.zip(out.chunks_exact_mut(weight.len())) {
+                    rms_norm(weight, x, eps, out);
+                }
+                0
+            }
+            Step::Linear {
+                x,
+                norm,
+                weight,
+                bias,
+                out,
+                output,
+                last_row_only,
+            } => {
+                let rows = if last_row_only {
+                    1
+                } else {
+                    self.run.rows as usize
+                };
+                let work = self.product(x, norm, weight, rows);
+                self.put(bias, out, output, rows);
+                work
+            }
+            Step::GatedLinear {
+                x,
+                norm,
+                weight,
+                out,
+            } => {
+                let rows = self.run.rows as usize;
+                let work = self.product(x, Some(norm), weight, rows);
+                self.put_gated(out, rows);
+                work
+            }
+            Step::RotateAndCache { layer, norms } => {
+                self.rotate_and_cache(layer, norms);
+                0
+            }
+            Step::Attend { layer } => self.attend(layer),
+            Step::Mean { x, out } => {
+                self.mean(x, out);
+                0
+            }
+        }
+    }
+
+    fn embed(&mut self, table: WeightId, out: Slot) {
+        let width = self.width(out);
+        let first = self.run.position as usize;
+        let tokens = &self.tokens[first..first + self.run.rows as usize];
+        let table = self.weights[table.0].matrix();
+        let rows = &mut self.slots[index(out)];
+        rows.resize(tokens.len() * width, 0.0);
+        for (&token, out) in tokens.iter().zip(rows.chunks_exact_mut(width)) {
+            if token == EMBEDDING_GIVEN {
+                out.copy_from_slice(&self.given[self.given_rows * width..][..width]);
+                self.given_rows += 1;
+            } else {
+                table.row(token as usize, out);
+            }
+        }
+    }
+
+    /// `W norm(x)` of the last `rows` rows, into `self.products`.
+    fn product(&mut self, x: Slot, norm: Option<WeightId>, weight: WeightId, rows: usize) -> u64 {
+        let matrix = self.weights[weight.0].matrix();
+        let x = &self.slots[index(x)];
+        let x = &x[x.len() - rows * matrix.cols..];
+        let x = match norm {
+            None => x,
+            Some(norm) => {
+                let norm = self.weights[norm.0].vector();
+                let eps = self.model.config.rms_norm_eps;
+                self.normed.resize(x.len(), 0.0);
+                let of_rows = x.chunks_exact(matrix.cols);
+                for (x, out) in of_rows.zip(self.normed.chunks_exact_mut(matrix.cols)) {
+                    rms_norm(norm, x, eps, out);
+                }
+                &self.normed
+            }
+        };
+        self.products.resize(rows * matrix.rows, 0.0);
+        product(matrix, x, &mut self.products, &mut self.scratch);
+        (rows * matrix.rows * matrix.cols) as u64
+    }
+
+    /// Takes the products to a slot.
+    fn put(&mut self, bias: Option<WeightId>, out: Slot, output: Output, rows: usize) {
+        let (stride, first) = (self.width(out), first_column(output));
+        let width = self.products.len() / rows;
+        if let Some(bias) = bias {
+            let bias = self.weights[bias.0].vector();
+            for row in self.products.chunks_exact_mut(width) {
+                row.iter_mut().zip(bias).for_each(|(it, bias)| *it += bias);
+            }
+        }
+        let slot = &mut self.slots[index(out)];
+        slot.resize(rows * stride, 0.0);
+        for (row, out) in self
+            .products
+            .chunks_exact(width)
+            .zip(slot.chunks_exact_mut(stride))
+        {
+            let pairs = out[first..][..width].iter_mut().zip(row);
+            match output {
+                Output::Store { .. } => pairs.for_each(|(out, &it)| *out = it),
+                Output::Add => pairs.for_each(|(out, &it)| *out += it),
+                Output::TimesSilu => pairs.for_each(|(out, &it)| *out = silu(*out) * it),
+            }
+        }
+    }
+
+    /// Takes the products of a gate above its up part to a slot.
+    fn put_gated(&mut self, out: Slot, rows: usize) {
+        let width = self.width(out);
+        let slot = &mut self.slots[index(out)];
+        slot.resize(rows * width, 0.0);
+        let of_rows = self.products.chunks_exact(2 * width);
+        for (row, out) in of_rows.zip(slot.chunks_exact_mut(width)) {
+            let (gate, up) = row.split_at(width);
+            for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
+                *out = silu(*gate) * up;
+            }
+        }
+    }
+
+    /// The mean of all rows in the last one.
+    fn mean(&mut self, x: Slot, out: Slot) {
+        let (width, rows) = (self.width(x), self.run.rows as usize);
+        let [x, out] = two_slots(&mut self.slots, x, out, rows * width);
+        let out = &mut out[(rows - 1) * width..];
+        out.fill(0.0);
+        for row in x.chunks_exact(width) {
+            out.iter_mut().zip(row).for_each(|(out, &it)| *out += it);
+        }
+        out.iter_mut().for_each(|it| *it /= rows as f32);
+    }
+
+    fn rotate_and_cache(&mut self, layer: u32, norms: Option<HeadNorms>) {
+        let config = &self.model.config;
+        let (head_dim, pairs) = (config.head_dim, config.head_dim / 2);
+        let cache = &mut self.caches[layer as usize];
+        let rows = self.slots[index(Slot::Qkv)].chunks_exact_mut(config.qkv_width());
+        for (row, qkv) in rows.enumerate() {
+            let position = self.run.position as usize + row;
+            let turns = &self.rotations[position * pairs..][..pairs];
+            for (head, values) in qkv.chunks_exact_mut(head_dim).enumerate() {
+                let key = head.checked_sub(config.num_heads);
+                let value = key.and_then(|it| it.checked_sub(config.num_kv_heads));
+                if let Some(value) = value {
+                    cache.set_value(value, position, values);
+                    continue;
+                }
+                if let Some(norms) = norms {
+                    let norm = if key.is_some() {
+                        norms.key
+                    } else {
+                        norms.query
+                    };
+                    let weight = self.weights[norm.0].vector();
+                    rms_norm_in_place(weight, values, config.rms_norm_eps);
+                }
+                turn(values, turns, config.rope_pairing);
+                if let Some(key) = key {
+                    cache.set_key(key, position, values);
+                }
+            }
+        }
+    }
+
+    fn attend(&mut self, layer: u32) -> u64 {
+        let config = &self.model.config;
+        let attend = Attend {
+            heads: config.num_heads,
+            kv_heads: config.num_kv_heads,
+            head_dim: config.head_dim,
+            is_causal: config.is_causal,
+            window: config.sliding_window,
+        };
+        let rows = self.run.rows as usize;
+        let width = config.query_width();
+        let position = self.run.position as usize;
+        let slots = &mut self.slots;
+        let [qkv, out] = two_slots(slots, Slot::Qkv, Slot::Attention, rows * width);
+        let cache = &self.caches[layer as usize];
+        cache.attend(&attend, position, qkv, out, &mut self.attend_scratch);
+        (2 * rows * (position + rows) * width) as u64
+    }
+
+    fn width(&self, slot: Slot) -> usize {
+        let config = &self.model.config;
+        match slot {
+            Slot::Residual | Slot::Hidden => config.hidden_size,
+            Slot::Qkv => config.qkv_width(),
+            Slot::Attention => config.query_width(),
+            Slot::FeedForward => config.intermediate_size,
+            Slot::Logits => config.vocab_size,
+        }
+    }
+}
+
+/// Two different slots, the second of so many values.
+fn two_slots(slots: &mut [Vec<f32>; SLOTS], x: Slot, out: Slot, len: usize) -> [&mut Vec<f32>; 2] {
+    let slots = slots.get_disjoint_mut([index(x), index(out)]);
+    let [x, out] = slots.expect("a step's slots differ");
+    out.resize(len, 0.0);
+    [x, out]
+}
+
+/// The rows of a prompt in pieces.
+fn pieces(len: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..len)
+        .step_by(MOST_ROWS)
+        .map(move |first| first..len.min(first + MOST_ROWS))
+}
+
+fn first_column(output: Output) -> usize {
+    match output {
+        Output::Store { first } => first as usize,
+        Output::Add | Output::TimesSilu => 0,
+    }
+}
+
+/// A pair (a, b) becomes (a cos - b sin, b cos + a sin).
+fn turn(head: &mut [f32], turns: &[[f32; 2]], pairing: RopePairing) {
+    for (pair, &[cos, sin]) in turns.iter().enumerate() {
+        let (first, second) = match pairing {
+            RopePairing::Neighbours => (2 * pair, 2 * pair + 1),
+            RopePairing::Halves => (pair, pair + turns.len()),
+        };
+        let (a, b) = (head[first], head[second]);
+        head[first] = a * cos - b * sin;
+        head[second] = b * cos + a * sin;
+    }
+}
+
+/// The weights that are no matrices: of norms, biases and rotations.
+fn vectors(weights: &Weights) -> BTreeSet<WeightId> {
+    let mut vectors = BTreeSet::from([weights.output_norm]);
+    vectors.extend(weights.rope_factors);
+    vectors.extend(weights.output_bias);
+    vectors.extend(weights.projection.map(|it| it.bias));
+    for layer in &weights.layers {
+        let maps = match layer.query_key_value {
+            QueryKeyValue::Stacked(map) => vec![map],
+            QueryKeyValue::Separate { query, key, value } => vec![query, key, value],
+        };
+        let maps = maps.into_iter().chain([layer.attention_output]);
+        vectors.extend(maps.filter_map(|it| it.bias));
+        vectors.extend([layer.attention_norm, layer.feed_forward_norm]);
+        vectors.extend(layer.head_norms.iter().flat_map(|it| [it.query, it.key]));
+    }
+    vectors
+}
+
+impl Loaded {
+    fn room_for(weight: &Weight, is_vector: bool) -> Self {
+        match is_vector {
+            true => Self::Vector(vec![0.0; weight.rows * weight.cols]),
+            false => Self::Matrix(Matrix::new(weight.weight_type, weight.rows, weight.cols)),
+        }
+    }
+
+    fn matrix(&self) -> &Matrix {
+        match self {
+            Self::Matrix(matrix) => matrix,
+            Self::Vector(_) => unreachable!("steps multiply with matrices"),
+        }
+    }
+
+    fn vector(&self) -> &[f32] {
+        match self {
+            Self::Vector(values) => values,
+            Self::Matrix(_) => unreachable!("steps norm and add by vectors"),
+        }
+    }
+
+    fn size_bytes(&self) -> u64 {
+        match self {
+            Self::Matrix(matrix) => matrix.size_bytes(),
+            Self::Vector(values) => size_of_val(&values[..]) as u64,
+        }
+    }
+}

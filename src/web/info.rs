@@ -1,0 +1,32 @@
+//! What is loaded, as JavaScript reads it.
+
+use serde::Serialize;
+
+use crate::model::Model;
+
+/// One model file.
+#[derive(Serialize)]
+pub struct ModelInfo<'a> {
+    file: &'a str,
+    parameters: u64,
+    /// On the device.
+    bytes: u64,
+    layers: usize,
+    hidden_size: usize,
+    vocab_size: usize,
+}
+
+impl<'a> ModelInfo<'a> {
+    /// Of a model that takes so many bytes on the device.
+    pub fn of(model: &'a Model, bytes: u64) -> Self {
+        let config = &model.config;
+        ModelInfo {
+            file: &model.file,
+            parameters: model.parameters(),
+            bytes,
+            layers: config.num_layers,
+            hidden_size: config.hidden_size,
+            vocab_size: config.vocab_size,
+        }
+    }
+}

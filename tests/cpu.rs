@@ -1,0 +1,365 @@
+//! The engine of browsers without WebGPU against its twin: products of every weight type, and the
+//! whole way of a question. Natively and, by wasm SIMD, in a browser (`npm test -- --only wasm`).
+//!
+//! Not for whole models of every architecture: those are `tests/fixtures`.
+
+use std::cell::Cell;
+use std::ops::ControlFlow;
+
+use semcot::cpu::{CpuModel, CpuModelOptions, CpuPair, Matrix, NoPause, Pause, Scratch, product};
+use semcot::formats::manifest::Manifest;
+use semcot::formats::source::MemorySource;
+use semcot::model::run::{Execute, GeneratorInput, Inspect, Request};
+use semcot::model::step::EMBEDDING_GIVEN;
+use semcot::model::{Head, KvType, Model, RequestError, Sampling};
+use semcot::reasoning::loading::{load_on_cpu, load_on_simd};
+use semcot::reasoning::{AskOptions, Mode};
+use semcot::reference::{Executor, ExecutorOptions, PairExecutor};
+use semcot::weights::WeightType;
+
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
+
+const TINY_TARGET: &[u8] = include_bytes!("data/tiny-target.gguf");
+const TINY_GENERATOR: &[u8] = include_bytes!("data/tiny-generator.gguf");
+const MANIFEST: &[u8] = include_bytes!("../models/mini/semcot.json");
+const TARGET: &[u8] = include_bytes!("../models/mini/target.gguf");
+const SENTENCE_TRANSFORMER: &[u8] = include_bytes!("../models/mini/sentence_transformer.gguf");
+const GENERATOR: &[u8] = include_bytes!("../models/mini/generator.gguf");
+
+/// A product may differ from f64 by the rounding of activations, at most 2^-16 of the largest one
+/// (here 1) for each weight, in the worst of signs: 2^-16 times the sum of |w| in its row, and for
+/// sums in f32 a few times 2^-24 of the sum of |w x|.
+const ROUNDING: f64 = 1.0 / (1 << 16) as f64 + 8.0 / (1 << 24) as f64;
+
+fn source(name: &str, bytes: &[u8]) -> MemorySource {
+    MemorySource::new(name, bytes.to_vec())
+}
+
+/// Values between -1 and 1 that follow no pattern.
+fn scattered(seed: u32, len: usize) -> Vec<f32> {
+    let value = |it: u32| (it.wrapping_mul(2_654_435_761) ^ seed).wrapping_mul(0x9e37_79b9) >> 8;
+    let values = (1..=len as u32).map(|it| value(it) as f32 / (1 << 23) as f32 - 1.0);
+    values.collect()
+}
+
+async fn products() {
+    let mut scratch = Scratch::default();
+    for &weight_type in WeightType::ALL {
+        // Groups of four rows, and a rest; for floats a rest of columns too.
+        let cols = if weight_type.block_len() == 1 {
+            45
+        } else {
+            512
+        };
+        for (rows, x_rows) in [(1, 1), (6, 1), (8, 3), (7, 4), (5, 9)] {
+            let raw = weight_type.quantize(&scattered(7, rows * cols), cols);
+            let weights = weight_type.dequantize(&raw);
+            let mut matrix = Matrix::new(weight_type, rows, cols);
+            let (first, rest) = raw.split_at(weight_type.row_bytes(cols) * (rows / 2));
+            matrix.set_rows(0, first);
+            matrix.set_rows(rows / 2, rest);
+            let expected_bytes = Matrix::bytes_of(weight_type, rows, cols);
+            assert_eq!(
+                matrix.size_bytes(),
+                expected_bytes,
+                "{}",
+                weight_type.name()
+            );
+            let mut row = vec![0.0; cols];
+            matrix.row(rows - 1, &mut row);
+            assert_eq!(row, weights[(rows - 1) * cols..], "{}", weight_type.name());
+
+            let x = scattered(11, x_rows * cols);
+            let mut found = vec![f32::NAN; x_rows * rows];
+            product(&matrix, &x, &mut found, &mut scratch);
+            for (index, &found) in found.iter().enumerate() {
+                let (x_row, row) = (index / rows, index % rows);
+                let weights = weights[row * cols..][..cols]
+                    .iter()
+                    .map(|&it| f64::from(it));
+                let x = x[x_row * cols..][..cols].iter().map(|&it| f64::from(it));
+                let expected: f64 = weights.clone().zip(x).map(|(w, x)| w * x).sum();
+                let bound = ROUNDING * weights.map(f64::abs).sum::<f64>();
+                let difference = (f64::from(found) - expected).abs();
+                assert!(
+                    difference <= bound,
+                    "{} {rows} x {cols}, [{x_row}, {row}]: {found}, expected {expected}",
+                    weight_type.name()
+                );
+            }
+        }
+    }
+}
+
+async fn extreme_activations() {
+    let mut matrix = Matrix::new(WeightType::Q8_0, 4, 32);
+    // Every level -128, which only a file made by others holds: the largest integer sums there are.
+    let block: Vec<u8> = [0, 0x3c].into_iter().chain([0x80; 32]).collect();
+    matrix.set_rows(0, &block.repeat(4));
+    for (value, expected) in [(1e30, -128.0 * 32.0 * 1e30), (1e-30, -128.0 * 32.0 * 1e-30)] {
+        let mut found = [0.0; 4];
+        product(&matrix, &[value; 32], &mut found, &mut Scratch::default());
+        let relative = found.map(|it| (it / expected as f32 - 1.0).abs());
+        assert!(relative.iter().all(|&it| it < 1e-5), "{found:?}");
+    }
+    let mut found = [1.0; 4];
+    product(&matrix, &[0.0; 32], &mut found, &mut Scratch::default());
+    assert_eq!(found, [0.0; 4]);
+}
+
+const KV: CpuModelOptions = CpuModelOptions {
+    kv: KvType::F32,
+    positions: None,
+};
+const TWIN_KV: ExecutorOptions = ExecutorOptions {
+    kv_type: KvType::F32,
+    positions: None,
+};
+
+async fn model(bytes: &[u8]) -> CpuModel {
+    let source = source("model.gguf", bytes);
+    let model = Model::open(&source).await.expect("a model");
+    CpuModel::load(model, &source, KV)
+        .await
+        .expect("its weights")
+}
+
+async fn tiny_pair<P: Pause>(pause: P) -> CpuPair<P> {
+    let generator = model(TINY_GENERATOR).await;
+    CpuPair::new(model(TINY_TARGET).await, Some(generator), pause).expect("a pair")
+}
+
+fn question(len: usize, vocabulary: u32) -> Vec<u32> {
+    (0..len as u32)
+        .map(|it| (it * 7 + 3) % vocabulary)
+        .collect()
+}
+
+/// Found: below 1e-3, of logits up to 20, as activations are rounded to 16 bits; without a row of the
+/// cache they are off by 11.
+const TOLERANCE: f32 = 2e-3;
+
+async fn states_in_pieces() {
+    let mut pair = CpuPair::new(model(TARGET).await, None, NoPause).expect("a model");
+    let twin_source = source("target.gguf", TARGET);
+    let mut twin = Executor::load(&twin_source, TWIN_KV)
+        .await
+        .expect("a model");
+    for len in [1, 5, 64, 65, 130] {
+        let ids = question(len, 200);
+        let found = pair.forward(&ids, &[], Head::AllLogits.into()).await;
+        let found = found.expect("a pass").expect("nothing stops it");
+        let expected = twin.logits(&ids, &[]).expect("a pass");
+        assert_eq!(found.len(), expected.len());
+        let pairs = found.iter().zip(&expected);
+        let largest = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(largest <= TOLERANCE, "{len} tokens: {largest}");
+        let last = pair.forward(&ids, &[], Head::LastLogits.into()).await;
+        let last = last.expect("a pass").expect("nothing stops it");
+        assert_eq!(last, found[found.len() - last.len()..], "{len} tokens");
+    }
+}
+
+/// A request of the tiny pair with implicit tokens.
+fn request(question: Vec<u32>, sampling: Sampling, tokens_per_submit: u32) -> Request {
+    let (count, thought_token) = (3, 47);
+    let marked = |mark| question.iter().copied().chain(std::iter::repeat_n(mark, 3));
+    Request {
+        generator: Some(GeneratorInput {
+            ids: marked(thought_token).collect(),
+            first_row: question.len() as u32,
+            count,
+            target_row: question.len() as u32,
+        }),
+        target_ids: marked(EMBEDDING_GIVEN).chain([46]).collect(),
+        max_tokens: 12,
+        end_token: u32::MAX,
+        tokens_per_submit,
+        sampling,
+    }
+}
+
+async fn written_tokens() {
+    let mut pair = tiny_pair(NoPause).await;
+    let mut twin = PairExecutor::load(
+        &source("tiny-target.gguf", TINY_TARGET),
+        &source("tiny-generator.gguf", TINY_GENERATOR),
+        TWIN_KV,
+    )
+    .await
+    .expect("a pair");
+    let drawn = Sampling {
+        temperature: 0.8,
+        top_k: 20,
+        top_p: 0.9,
+        repetition_penalty: 1.1,
+        seed: 5,
+        ..Sampling::default()
+    };
+    for sampling in [Sampling::default(), drawn] {
+        for (len, tokens_per_submit) in [(1, 1), (5, 4), (30, 1)] {
+            let request = request(question(len, 40), sampling, tokens_per_submit);
+            let mut parts = Vec::new();
+            let mut listen = |ids: &[u32]| {
+                parts.push(ids.to_vec());
+                ControlFlow::Continue(())
+            };
+            let found = pair.run(&request, &mut listen).await.expect("a run");
+            let mut go_on = |_: &[u32]| ControlFlow::Continue(());
+            let expected = twin.run(&request, &mut go_on).await.expect("a run");
+            assert_eq!(found.token_ids, expected.token_ids, "{len} {sampling:?}");
+            assert_eq!(parts.concat(), found.token_ids);
+            assert_eq!(parts.len(), 12 / tokens_per_submit as usize);
+            assert_eq!((found.target_passes, found.generator_passes), (12, 1));
+        }
+    }
+}
+
+async fn listeners_end_runs() {
+    let mut pair = tiny_pair(NoPause).await;
+    let request = request(question(5, 40), Sampling::default(), 4);
+    let mut stop = |_: &[u32]| ControlFlow::Break(());
+    let report = pair.run(&request, &mut stop).await.expect("a run");
+    assert_eq!(report.token_ids.len(), 4);
+}
+
+/// Says to stop at once, and counts how often it was asked.
+struct Stop<'a>(&'a Cell<u32>);
+
+impl Pause for Stop<'_> {
+    async fn pause(&mut self) -> ControlFlow<()> {
+        self.0.set(self.0.get() + 1);
+        ControlFlow::Break(())
+    }
+}
+
+async fn pauses_end_runs() {
+    let asked = Cell::new(0);
+    let pause = Stop(&asked);
+    let generator = model(GENERATOR).await;
+    let mut pair = CpuPair::new(model(TARGET).await, Some(generator), pause).expect("a pair");
+    // Until the clock has gone far enough, every run ends by itself.
+    let request = Request {
+        generator: None,
+        target_ids: question(200, 100),
+        max_tokens: 50,
+        end_token: u32::MAX,
+        tokens_per_submit: 1,
+        sampling: Sampling::default(),
+    };
+    let mut go_on = |_: &[u32]| ControlFlow::Continue(());
+    let mut runs = 0;
+    while asked.get() == 0 {
+        runs += 1;
+        assert!(runs < 1000, "never paused");
+        let report = pair.run(&request, &mut go_on).await.expect("a run");
+        let is_whole = report.token_ids.len() == 50;
+        assert_eq!(is_whole, asked.get() == 0);
+    }
+}
+
+async fn shipped_answers() {
+    let manifest = Manifest::parse(MANIFEST).expect("the shipped manifest");
+    let target = source("target.gguf", TARGET);
+    let generator = source("generator.gguf", GENERATOR);
+    let mut pair = load_on_simd(&manifest, &target, &generator, KV, NoPause)
+        .await
+        .expect("the shipped pair");
+    let mut twin = load_on_cpu(&manifest, &target, &generator, TWIN_KV)
+        .await
+        .expect("the shipped pair");
+    let story = "Maria has 12 apples. She gives 5 apples to Tom. Then she buys 2 more apples.";
+    let end = "How many apples does Maria have now?";
+    let short = format!("{story} {end}");
+    // Its prompts are longer than a piece.
+    let long = format!("{story} {story} {story} {story} {end}");
+    let questions = [&short, &long];
+    for (question, mode) in questions
+        .into_iter()
+        .flat_map(|it| Mode::ALL.map(|mode| (it, mode)))
+    {
+        let options = AskOptions::new(mode);
+        let go_on = |_| ControlFlow::Continue(());
+        let found = pair
+            .ask(question, &options, go_on)
+            .await
+            .expect("an answer");
+        let expected = twin
+            .ask(question, &options, go_on)
+            .await
+            .expect("an answer");
+        assert_eq!(found.token_ids, expected.token_ids, "{mode}");
+        assert!(found.ended || question == &long, "{mode} ends by itself");
+    }
+}
+
+async fn looked_inside() {
+    let sentence = source("sentence_transformer.gguf", SENTENCE_TRANSFORMER);
+    let generator = model(GENERATOR).await;
+    let target = model(TARGET).await;
+    let mut pair = CpuPair::new(target, Some(generator), NoPause).expect("a pair");
+    let none = pair.embed_texts(&[&[1, 2]]).await.unwrap_err();
+    assert_eq!(none, RequestError::NoSentenceTransformer);
+    let (target, generator) = (
+        source("target.gguf", TARGET),
+        source("generator.gguf", GENERATOR),
+    );
+    let mut twin = PairExecutor::load(&target, &generator, TWIN_KV)
+        .await
+        .expect("a pair");
+    pair.load_sentence_transformer(&sentence)
+        .await
+        .expect("its weights");
+    twin.load_sentence_transformer(&sentence)
+        .await
+        .expect("its weights");
+
+    // The second is longer than what passes through a causal model at a time.
+    let texts = [question(9, 200), question(90, 200)];
+    let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+    let found = pair.embed_texts(&texts).await.expect("embeddings").concat();
+    let expected = twin.embed_texts(&texts).await.expect("embeddings").concat();
+    assert_near(&found, &expected, "texts");
+    let rows = pair.embeddings(texts[0]).await.expect("rows");
+    let expected = twin.embeddings(texts[0]).await.expect("rows");
+    assert_eq!(rows, expected);
+    let found = pair.embed_rows(&rows).await.expect("an embedding");
+    let expected = twin.embed_rows(&rows).await.expect("an embedding");
+    assert_near(&found, &expected, "rows");
+}
+
+fn assert_near(found: &[f32], expected: &[f32], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let pairs = found.iter().zip(expected);
+    let largest = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(largest <= TOLERANCE, "{what}: {largest}");
+}
+
+/// Each case as a native test and as a test in the browser.
+macro_rules! cases {
+    ($($name:ident: $case:ident;)*) => {$(
+        #[cfg(not(target_arch = "wasm32"))]
+        #[test]
+        fn $name() {
+            pollster::block_on($case());
+        }
+
+        #[cfg(target_arch = "wasm32")]
+        #[wasm_bindgen_test::wasm_bindgen_test]
+        async fn $name() {
+            $case().await;
+        }
+    )*};
+}
+
+cases! {
+    products_of_every_type_are_those_of_f64_but_for_rounding: products;
+    the_largest_integer_sums_and_tiny_values_do_not_wrap: extreme_activations;
+    prompts_in_pieces_give_the_logits_of_the_twin: states_in_pieces;
+    the_tokens_are_those_of_the_twin_greedy_and_drawn: written_tokens;
+    a_listener_ends_a_run_between_tokens: listeners_end_runs;
+    a_pause_ends_a_run_in_the_middle: pauses_end_runs;
+    the_shipped_pair_answers_as_on_the_twin: shipped_answers;
+    texts_and_rows_are_embedded_as_by_the_twin: looked_inside;
+}
