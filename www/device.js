@@ -31,7 +31,7 @@ const PROBE = { promptTokens: 16, decodeTokens: 16, repeats: 3 };
 
 /**
  * Above this, a model is not loaded twice to find the faster way, and the CPU is used: a software adapter
- * would take seconds for these tokens, and is the slower the larger the model is (`reports/cpu-devices.txt`).
+ * would take seconds for these tokens.
  */
 export const MOST_MEASURED_BYTES = 4 << 20;
 
