@@ -60,6 +60,25 @@ test("firefox_answers_in_three_ways_and_right_where_there_is_reasoning", async (
   await page.close();
 });
 
+// No other browser that runs here has shader-f16.
+test("firefox_answers_by_kernels_with_f16_of_the_device_and_products_of_bytes", async () => {
+  const page = await browser.newPage();
+  await page.goto(`${server.url}www/strings/en.js`);
+  const { kernels, answer } = await page.evaluate(async () => {
+    const path = "/www/semcot.js";
+    const { SemCoT } = await import(path);
+    const kernels = { reduce: "workgroup", nativeF16: true, dot4: true };
+    const engine = await SemCoT.load("/models/mini/", { kernels });
+    const { answer } = await engine.ask("Maria has 12 apples. She gives 5 apples to Tom. Then she buys 2 more apples. How many apples does Maria have now?");
+    const used = engine.info.kernels.name;
+    await engine.dispose();
+    return { kernels: used, answer };
+  });
+  assert.equal(kernels, "workgroup + shader-f16 + dot4I8Packed");
+  assert.equal(answer, "9");
+  await page.close();
+});
+
 test("firefox_shows_all_lanes_side_by_side_without_anything_cut_off", async () => {
   const { page } = await open(server.url);
   await ask(page);
