@@ -7,12 +7,13 @@ use serde_json::Value;
 
 #[test]
 fn the_official_rule_judges_as_the_authors_code_does() {
-    let fixtures = std::env::var_os("SEMCOT_FIXTURES").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures"),
-        PathBuf::from,
-    );
+    let named = std::env::var_os("SEMCOT_FIXTURES").map(PathBuf::from);
+    let is_named = named.is_some();
+    let fixtures = named
+        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures"));
     let path = fixtures.join("semcot/answers.json");
     let Ok(text) = std::fs::read_to_string(&path) else {
+        assert!(!is_named, "SEMCOT_FIXTURES has no {}", path.display());
         println!("no {}: nothing is checked", path.display());
         return;
     };
@@ -34,4 +35,5 @@ fn the_official_rule_judges_as_the_authors_code_does() {
         );
         assert_eq!(AnswerKind::of(field("answer")), Some(kind), "{case}");
     }
+    println!("{} verdicts compared", cases.len());
 }

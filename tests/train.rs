@@ -219,7 +219,8 @@ fn gradients_of_the_parts_of_a_batch_add_up_to_those_of_the_whole() {
         .expect("the configuration is right");
     let model = target.model.clone();
     gradients_of_parts_add_up("target", target);
-    let sentence = SentenceTransformer::new(&config, &model, &device);
+    let sentence =
+        SentenceTransformer::new(&config.sentence_transformer, config.seed, &model, &device);
     let generator = GeneratorStage::new(&config, &vocabulary, model, Some(sentence), &device)
         .expect("the configuration is right");
     gradients_of_parts_add_up("generator", generator);
@@ -293,7 +294,7 @@ fn an_exported_pair_computes_what_training_did() {
     close(
         "logits behind implicit tokens",
         &found,
-        &values(generator.answer_logits(&question, &vectors)),
+        &values(generator.answer_logits(&question, &vectors, &[])),
     );
 
     let file = open("sentence_transformer.gguf");

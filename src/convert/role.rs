@@ -140,10 +140,7 @@ impl Role {
                 let tokens = metadata.strings("tokenizer.ggml.tokens").ok().flatten();
                 let named = tokens.and_then(|it| it.iter().position(|it| it == THOUGHT));
                 let thought = named.unwrap_or(rows - 1) as u32;
-                let from = match options.implicit_from {
-                    ImplicitFrom::ThoughtPositions => "thought_positions",
-                    ImplicitFrom::LastQuestionToken => "last_question_token",
-                };
+                let from = options.implicit_from.name();
                 metadata.set("semcot.thought_token_id", Value::U32(thought));
                 let count = Value::U32(options.implicit_tokens);
                 metadata.set("semcot.implicit_tokens", count);

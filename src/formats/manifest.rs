@@ -63,6 +63,16 @@ pub enum ImplicitFrom {
     LastQuestionToken,
 }
 
+impl ImplicitFrom {
+    /// As it stands in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            ImplicitFrom::ThoughtPositions => "thought_positions",
+            ImplicitFrom::LastQuestionToken => "last_question_token",
+        }
+    }
+}
+
 /// What stands around question, reasoning and answer. Parsed with special tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -44,7 +44,7 @@ fn penalize(sampling: &Sampling, logits: &mut [f32], tokens: &[u32]) {
 }
 
 /// Probabilities, up to a common factor; 0 for tokens that may not be chosen.
-fn weights(sampling: &Sampling, logits: &[f32]) -> Vec<f64> {
+pub fn weights(sampling: &Sampling, logits: &[f32]) -> Vec<f64> {
     let temperature = f64::from(sampling.temperature);
     let most = f64::from(logits[largest(logits) as usize]);
     let weight = |logit: f32| ((f64::from(logit) - most) / temperature).exp();

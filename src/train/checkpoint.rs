@@ -27,6 +27,13 @@ pub struct Position {
     pub optimizer_steps: Vec<u32>,
 }
 
+impl Position {
+    /// Whether a validation score is above all before.
+    pub fn is_better(&self, score: f64) -> bool {
+        self.best.is_none_or(|(best, _)| score > best)
+    }
+}
+
 /// Metadata key of the [`Position`].
 const POSITION: &str = "semcot.position";
 

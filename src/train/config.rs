@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::error::TrainError;
 use super::llama::LlamaSizes;
 use super::optimizer::OptimizerSettings;
-use crate::problems::{self, Family};
+use crate::formats::manifest::ImplicitFrom;
+use crate::problems::{self, Family, Split};
 
 /// Everything that decides what a run trains.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -125,6 +126,14 @@ pub struct ValidationSettings {
     pub every: usize,
     /// Problems of each family.
     pub problems: usize,
+    /// The questions that checkpoints are chosen on. Published: those that are reported, `heldout` (METHOD, Q1); ours are
+    /// apart, because a choice among checkpoints flatters the questions it is made on.
+    #[serde(default = "validation_split")]
+    pub split: Split,
+}
+
+fn validation_split() -> Split {
+    Split::Validation
 }
 
 /// Length, rate and batch of a stage.
@@ -228,10 +237,36 @@ pub struct GeneratorSettings {
     pub schedule: Schedule,
     pub method: Method,
     pub start: Start,
-    /// k: vectors that the target is given.
+    /// k: vectors that the target is given in training.
     pub implicit_tokens: usize,
-    /// Steps at the start in which only the projection and `<thought>` train.
+    /// k in use, as many as in training where it is not given. Published: 1, trained with 5, so that `<thought>` has no
+    /// influence at all (METHOD, Q2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eval_implicit_tokens: Option<usize>,
+    /// Which of the generator's states are projected. Published: those from the last question token on (METHOD, Q3); ours
+    /// are those of the tokens put there for it.
+    #[serde(default = "thought_positions")]
+    pub implicit_from: ImplicitFrom,
+    /// Whether an end token is appended to the answer and learnt. Published: no (METHOD, Q5); without it nothing teaches
+    /// the target's input to make it stop.
+    #[serde(default = "yes")]
+    pub answer_end: bool,
+    #[serde(default)]
+    pub batch_loss: BatchLoss,
+    #[serde(default)]
+    pub embeddings: Embeddings,
+    /// Whether rows of the embedding table that do not train shrink by weight decay all the same. Published: yes (METHOD,
+    /// Q9); a frozen row that shrinks is not frozen.
+    #[serde(default)]
+    pub decay_frozen_rows: bool,
+    /// Steps at the start in which only the projection, and what `projection_phase` adds, trains.
     pub projection_steps: usize,
+    #[serde(default)]
+    pub projection_phase: ProjectionPhase,
+    #[serde(default)]
+    pub alignment_space: AlignmentSpace,
+    #[serde(default)]
+    pub selection: Selection,
     /// Weight of the alignment loss; the loss on the answer has 1 − alpha.
     pub alpha: f64,
     /// Problems of a batch that the alignment loss is taken on.
@@ -240,6 +275,70 @@ pub struct GeneratorSettings {
     pub step_supervision: f64,
     /// Step by which that weight has faded to 0, evenly from the first step; without it the weight stays.
     pub step_supervision_until: Option<usize>,
+}
+
+fn thought_positions() -> ImplicitFrom {
+    ImplicitFrom::ThoughtPositions
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// How the losses of a batch become one (METHOD, Q10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchLoss {
+    /// Batches of any size weigh the same.
+    #[default]
+    Mean,
+    /// As published: the smaller last batch of an epoch has a smaller gradient.
+    Sum,
+}
+
+/// Which rows of the generator's embedding table train.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Embeddings {
+    /// All: our generators are trained with their words, not taken from a language model.
+    #[default]
+    All,
+    /// That of `<thought>`, as published (METHOD, section 6).
+    Thought,
+}
+
+/// What trains in the projection's phase at the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProjectionPhase {
+    /// The projection and `<thought>`, whose row is as new as the projection.
+    #[default]
+    ProjectionAndThought,
+    /// The projection alone, as published.
+    Projection,
+}
+
+/// Where implicit tokens and written reasoning are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlignmentSpace {
+    /// Among the sentence transformer's embeddings.
+    #[default]
+    SentenceTransformer,
+    /// The mean of the vectors and that of the target's hidden state: the published variation without a sentence
+    /// transformer (METHOD, section 8).
+    HiddenState,
+}
+
+/// What the best checkpoint is chosen by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Selection {
+    /// Answers that are right.
+    #[default]
+    Accuracy,
+    /// The mean loss over the validation problems, as published.
+    Loss,
 }
 
 /// What is put between question and answer, and what learns.
@@ -265,6 +364,11 @@ pub enum Start {
 }
 
 impl GeneratorSettings {
+    /// k in use.
+    pub fn eval_implicit_tokens(&self) -> usize {
+        self.eval_implicit_tokens.unwrap_or(self.implicit_tokens)
+    }
+
     /// Weight of the step supervision at a step.
     pub fn step_supervision_at(&self, step: usize) -> f64 {
         faded(self.step_supervision, self.step_supervision_until, step)
@@ -363,6 +467,19 @@ impl Config {
             return wrong(
                 "generator.implicit_tokens",
                 format!("{} is not from 1 to 64", generator.implicit_tokens),
+            );
+        }
+        let (train_k, eval_k) = (generator.implicit_tokens, generator.eval_implicit_tokens());
+        if !(1..=64).contains(&eval_k) {
+            return wrong(
+                "generator.eval_implicit_tokens",
+                format!("{eval_k} is not from 1 to 64"),
+            );
+        }
+        if generator.method != Method::Semcot && eval_k > train_k {
+            return wrong(
+                "generator.eval_implicit_tokens",
+                format!("{eval_k} constant vectors are asked for, {train_k} are learnt"),
             );
         }
         if !(0.0..=1.0).contains(&generator.alpha) {

@@ -1,4 +1,7 @@
-//! Problems as token ids, and the endless stream of training batches.
+//! Problems as token ids, and the batches of training: an endless stream of generated problems, or a data set again and
+//! again.
+
+use std::sync::Arc;
 
 use super::config::{Config, Lesson, Mixture};
 use super::error::TrainError;
@@ -10,8 +13,10 @@ use crate::problems::{Family, Problem, Random, Settings, Split, generate};
 pub struct Example {
     pub family: Family,
     pub steps: u32,
-    /// Question prompt and question.
+    /// Question prompt and question, as the target reads them.
     pub question: Vec<u32>,
+    /// The same as the generator reads them: with its own tokenizer's ids, where it has one.
+    pub generator_question: Vec<u32>,
     pub reasoning: Vec<u32>,
     pub condensed: Vec<u32>,
     pub answer: Vec<u32>,
@@ -23,10 +28,12 @@ impl Example {
     pub fn of(problem: &Problem, vocabulary: &Vocabulary) -> Self {
         let piece = |text: &str| vocabulary.text(text);
         let intermediate = intermediate_results(problem);
+        let question = vocabulary.question(&problem.query);
         Self {
             family: problem.family,
             steps: problem.steps,
-            question: vocabulary.question(&problem.query),
+            generator_question: question.clone(),
+            question,
             reasoning: piece(&problem.reasoning),
             condensed: piece(&problem.condensed_reasoning),
             answer: piece(&problem.answer),
@@ -170,6 +177,82 @@ impl Stream {
     }
 }
 
+/// Where a stage's batches come from.
+#[derive(Clone)]
+pub enum Batches<'a> {
+    Generated {
+        stream: Stream,
+        vocabulary: &'a Vocabulary,
+    },
+    DataSet(Epochs),
+}
+
+impl Batches<'_> {
+    /// The examples of a step; `count` of them, fewer at the end of an epoch.
+    pub fn examples(&self, step: usize, count: usize) -> Result<Vec<Example>, TrainError> {
+        match self {
+            Batches::Generated { stream, vocabulary } => stream.examples(step, count, vocabulary),
+            Batches::DataSet(epochs) => Ok(epochs.examples(step, count)),
+        }
+    }
+
+    /// How many examples [`Batches::examples`] gives.
+    pub fn count(&self, step: usize, count: usize) -> usize {
+        match self {
+            Batches::Generated { .. } => count,
+            Batches::DataSet(epochs) => epochs.batch(step, count).len(),
+        }
+    }
+
+    /// Random numbers of a step for choices besides the examples.
+    pub fn choices(&self, step: usize) -> Random {
+        match self {
+            Batches::Generated { stream, .. } => stream.choices(step),
+            Batches::DataSet(epochs) => Random::new(mixed_seed(epochs.seed, 7, step as u64)),
+        }
+    }
+}
+
+/// A data set in epochs, each with an order of its own; after the last comes the first again. Batches are runs of the
+/// order, the last of an epoch may be smaller (METHOD, sections 5 and 6).
+#[derive(Clone, Debug)]
+pub struct Epochs {
+    pub items: Arc<Vec<Example>>,
+    /// For every epoch the numbers of its items.
+    pub orders: Arc<Vec<Vec<usize>>>,
+    /// Choices besides the order follow from it.
+    pub seed: u64,
+}
+
+impl Epochs {
+    /// Steps of all epochs.
+    pub fn steps(&self, batch: usize) -> usize {
+        self.orders
+            .iter()
+            .map(|order| order.len().div_ceil(batch))
+            .sum()
+    }
+
+    fn examples(&self, step: usize, batch: usize) -> Vec<Example> {
+        let items = self.batch(step, batch).iter();
+        items.map(|&item| self.items[item].clone()).collect()
+    }
+
+    /// Numbers of the items of a step.
+    fn batch(&self, step: usize, batch: usize) -> &[usize] {
+        let mut step = step % self.steps(batch);
+        for order in self.orders.iter() {
+            let steps = order.len().div_ceil(batch);
+            if step < steps {
+                let end = ((step + 1) * batch).min(order.len());
+                return &order[step * batch..end];
+            }
+            step -= steps;
+        }
+        unreachable!("the step is below the sum of the epochs' steps");
+    }
+}
+
 /// The problems that checkpoints are chosen on, a family at a time.
 pub fn validation_examples(
     config: &Config,
@@ -181,8 +264,46 @@ pub fn validation_examples(
         Purpose::Validation as u64 * 8 + family as u64,
         0,
     );
-    Ok(generate(family, Split::Validation, seed, &config.problems)?
-        .take(config.validation.problems)
-        .map(|problem| Example::of(&problem, vocabulary))
-        .collect())
+    Ok(
+        generate(family, config.validation.split, seed, &config.problems)?
+            .take(config.validation.problems)
+            .map(|problem| Example::of(&problem, vocabulary))
+            .collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epochs_end_in_a_smaller_batch_and_begin_anew_after_the_last() {
+        let items = (0..5)
+            .map(|id| Example {
+                family: Family::Arithmetic,
+                steps: 0,
+                question: vec![id],
+                generator_question: vec![id],
+                reasoning: vec![],
+                condensed: vec![],
+                answer: vec![],
+                intermediate: vec![],
+            })
+            .collect();
+        let epochs = Epochs {
+            items: Arc::new(items),
+            orders: Arc::new(vec![vec![4, 2, 0], vec![1, 3]]),
+            seed: 0,
+        };
+        let drawn = |step| -> Vec<u32> {
+            (epochs.examples(step, 2).iter())
+                .map(|example| example.question[0])
+                .collect()
+        };
+        assert_eq!(epochs.steps(2), 3);
+        assert_eq!(drawn(0), [4, 2]);
+        assert_eq!(drawn(1), [0]);
+        assert_eq!(drawn(2), [1, 3]);
+        assert_eq!(drawn(3), [4, 2]);
+    }
 }

@@ -11,16 +11,16 @@ use std::path::Path;
 use burn::Tensor;
 use serde_json::json;
 
-use super::config::{Config, Method};
+use super::config::{AlignmentSpace, Config, Method};
 use super::error::TrainError;
 use super::examples::Stream;
-use super::generator::Source;
-use super::llama::{CONTEXT_LENGTH, Decoder, Llama, LlamaSizes, RMS_EPS, ROPE_THETA};
+use super::llama::{CONTEXT_LENGTH, Decoder, Llama, LlamaSizes};
 use super::sentence_transformer::SentenceTransformer;
+use super::source::Source;
 use super::stages::Run;
 use super::vocabulary::{ANSWER, END, QUESTION_PROMPT, REASON, Vocabulary};
 use crate::formats::gguf::{Metadata, Tensor as GgufTensor, Value, Writer};
-use crate::formats::manifest::{FILE_NAME, Files, ImplicitFrom, Manifest, ModelFile, Prompts};
+use crate::formats::manifest::{FILE_NAME, Files, Manifest, ModelFile, Prompts};
 use crate::model::set_vocabulary;
 use crate::weights::WeightType;
 
@@ -67,7 +67,12 @@ pub fn export(run: &Run, out: &Path, weight_type: WeightType) -> Result<Manifest
                 "sentence_transformer.gguf",
                 writer.sentence_transformer(&sentence),
             )?),
-            Err(TrainError::EarlierStage { .. }) if config.generator.alpha == 0.0 => None,
+            Err(TrainError::EarlierStage { .. })
+                if config.generator.alpha == 0.0
+                    || config.generator.alignment_space == AlignmentSpace::HiddenState =>
+            {
+                None
+            }
             Err(error) => return Err(error),
         },
     };
@@ -76,8 +81,8 @@ pub fn export(run: &Run, out: &Path, weight_type: WeightType) -> Result<Manifest
         name: config.name.clone(),
         description: "A target and a generator for word problems of additions and subtractions and of flipped coins".into(),
         license: LICENSE.into(),
-        implicit_tokens: config.generator.implicit_tokens as u32,
-        implicit_from: ImplicitFrom::ThoughtPositions,
+        implicit_tokens: config.generator.eval_implicit_tokens() as u32,
+        implicit_from: config.generator.implicit_from,
         prompts: Prompts {
             question: QUESTION_PROMPT.into(),
             reasoning: REASON.into(),
@@ -200,11 +205,15 @@ impl FileWriter<'_> {
             Rows::of(&target.embedding).scaled(scale),
         );
         self.layers(&mut file, &target.decoder);
-        self.vector(
-            &mut file,
-            "output_norm.weight",
-            Rows::of(&target.decoder.norm).scaled(1.0 / scale),
-        );
+        let norm = Rows::of(&target.decoder.norm);
+        let norm = match &target.head {
+            None => norm.scaled(1.0 / scale),
+            Some(head) => {
+                self.matrix(&mut file, "output.weight", Rows::of(head));
+                norm
+            }
+        };
+        self.vector(&mut file, "output_norm.weight", norm);
         file
     }
 
@@ -225,11 +234,11 @@ impl FileWriter<'_> {
         );
         file.metadata.set(
             "semcot.implicit_tokens",
-            Value::U32(settings.implicit_tokens as u32),
+            Value::U32(settings.eval_implicit_tokens() as u32),
         );
         file.metadata.set(
             "semcot.implicit_from",
-            Value::String("thought_positions".into()),
+            Value::String(settings.implicit_from.name().into()),
         );
         let mut table = Rows::of(&model.embedding);
         let thought = Rows::of(&generator.thought);
@@ -301,12 +310,12 @@ impl FileWriter<'_> {
             ("llama.attention.head_count_kv", number(sizes.num_kv_heads)),
             (
                 "llama.attention.layer_norm_rms_epsilon",
-                Value::F32(RMS_EPS),
+                Value::F32(sizes.rms_eps),
             ),
             ("llama.attention.key_length", number(sizes.head_dim())),
             ("llama.attention.value_length", number(sizes.head_dim())),
             ("llama.rope.dimension_count", number(sizes.head_dim())),
-            ("llama.rope.freq_base", Value::F32(ROPE_THETA as f32)),
+            ("llama.rope.freq_base", Value::F32(sizes.rope_theta as f32)),
             ("llama.vocab_size", number(self.vocabulary.size)),
         ];
         for (key, value) in entries {

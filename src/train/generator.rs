@@ -1,6 +1,7 @@
-//! The generator: vectors that a frozen target answers from, and the two controls (METHOD, section 6).
+//! Training of the generator, so that a frozen target answers from its vectors, and of the two controls (METHOD,
+//! section 6).
 //!
-//! The target sees [question, k vectors, `<answer>`, answer]. Its keys and values of the question are constants when it
+//! The target sees [question, k vectors, answer prompt, answer]. Its keys and values of the question are constants when it
 //! is frozen, so they are computed once without gradients and shared by the answer and the step supervision.
 
 use std::sync::Arc;
@@ -9,14 +10,19 @@ use burn::Tensor;
 use burn::tensor::Device;
 use serde_json::{Map, json};
 
-use super::config::{Config, GeneratorSettings, Method, Start};
+use super::alignment::Alignment;
+use super::config::{
+    AlignmentSpace, BatchLoss, Config, Embeddings, GeneratorSettings, Method, ProjectionPhase,
+    Selection,
+};
 use super::error::TrainError;
-use super::examples::{Example, Purpose, Stream, validation_examples};
-use super::initialization::Normal;
-use super::kernels::{self, Reach};
+use super::examples::{Batches, Example, Purpose, Stream, validation_examples};
+use super::kernels;
 use super::llama::{Llama, Named, Packing, rows_tensor};
-use super::sentence_transformer::{SentenceTransformer, hidden_state, unit_rows};
-use super::target::{VALIDATION_CHUNK, best_rows, count_right, direct_continuation};
+use super::optimizer::Change;
+use super::sentence_transformer::SentenceTransformer;
+use super::source::Source;
+use super::target::{VALIDATION_CHUNK, best_rows, count_right};
 use super::trainer::{Loss, Part, Stage, Validation};
 use super::vocabulary::Vocabulary;
 use crate::problems::Family;
@@ -24,39 +30,28 @@ use crate::problems::Family;
 /// Part of the learning rate that a target gets when it trains too (the `direct` control).
 const TARGET_RATE: f64 = 0.3;
 
-/// The small model, its `<thought>` row and the way into the target's embedding space.
-#[derive(Clone, Debug)]
-pub struct Generator {
-    pub model: Llama,
-    /// `[1, generator hidden]`, before the scale on embeddings.
-    pub thought: Tensor<2>,
-    /// `[generator hidden, target hidden]`.
-    pub projection_weight: Tensor<2>,
-    /// `[1, target hidden]`.
-    pub projection_bias: Tensor<2>,
-}
-
-/// Where the vectors come from.
-#[derive(Clone, Debug)]
-pub enum Source {
-    Generator(Box<Generator>),
-    /// `[k, target hidden]`: the same for every question.
-    Constant(Box<Tensor<2>>),
-}
-
 /// Training of the generator or of a control.
 #[derive(Clone)]
 pub struct GeneratorStage<'a> {
     pub source: Source,
     pub target: Llama,
-    settings: GeneratorSettings,
-    sentence: Option<(SentenceTransformer, usize)>,
-    vocabulary: &'a Vocabulary,
-    stream: Stream,
-    validation: Arc<Vec<(Family, Vec<Example>)>>,
+    pub settings: GeneratorSettings,
+    pub alignment: Option<Alignment>,
+    pub frame: AnswerFrame,
+    pub batches: Batches<'a>,
+    /// Problems by the name of what they are.
+    pub validation: Arc<Vec<(String, Vec<Example>)>>,
 }
 
-/// Something that the target is to write: after a question and the first vectors, `<answer>` and then this.
+/// What stands before and after an answer.
+#[derive(Clone, Debug)]
+pub struct AnswerFrame {
+    /// The answer prompt.
+    pub prompt: Vec<u32>,
+    pub end: u32,
+}
+
+/// Something that the target is to write: after a question and the first vectors, the answer prompt and then this.
 struct Asked {
     question: usize,
     vectors: usize,
@@ -73,34 +68,57 @@ impl<'a> GeneratorStage<'a> {
     ) -> Result<Self, TrainError> {
         let families = config.mixture.families().into_iter();
         let validation = families
-            .map(|family| Ok((family, validation_examples(config, family, vocabulary)?)))
+            .map(|family| {
+                let examples = validation_examples(config, family, vocabulary)?;
+                Ok((family.name().to_owned(), examples))
+            })
             .collect::<Result<Vec<_>, TrainError>>()?;
-        let first_layer = config.sentence_transformer.first_layer;
+        let hidden_state = config.sentence_transformer.first_layer;
+        let is_compared = match config.generator.alignment_space {
+            AlignmentSpace::SentenceTransformer => sentence.is_some(),
+            AlignmentSpace::HiddenState => true,
+        };
         Ok(Self {
             source: Source::new(config, vocabulary, &target, device),
             target,
             settings: config.generator,
-            sentence: sentence.map(|sentence| (sentence, first_layer)),
-            vocabulary,
-            stream: Stream::new(config, Purpose::Generator),
+            alignment: is_compared.then_some(Alignment {
+                sentence,
+                hidden_state,
+            }),
+            frame: AnswerFrame {
+                prompt: vec![vocabulary.answer],
+                end: vocabulary.end,
+            },
+            batches: Batches::Generated {
+                stream: Stream::new(config, Purpose::Generator),
+                vocabulary,
+            },
             validation: Arc::new(validation),
         })
     }
 
-    /// Logits of the target behind [question, vectors, `<answer>`].
-    pub fn answer_logits(&self, question: &[u32], vectors: &Tensor<2>) -> Tensor<2> {
-        let answer = Asked {
+    /// Logits `[1, vocab]` of the target behind [question, vectors, answer prompt, what is written of the answer].
+    pub fn answer_logits(
+        &self,
+        question: &[u32],
+        vectors: &Tensor<2>,
+        written: &[u32],
+    ) -> Tensor<2> {
+        let mut continuation = written.to_vec();
+        continuation.push(self.frame.end);
+        let asked = Asked {
             question: 0,
             vectors: vectors.dims()[0],
-            continuation: vec![self.vocabulary.end],
+            continuation,
         };
-        self.target
-            .logits(self.states(&[question], vectors, &[answer]))
+        let states = self.states(&[question], vectors, &[asked]);
+        self.target.logits(states.narrow(0, written.len(), 1))
     }
 
     /// The target's normed states that are to predict what is asked.
     fn states(&self, questions: &[&[u32]], vectors: &Tensor<2>, asked: &[Asked]) -> Tensor<2> {
-        let k = self.settings.implicit_tokens;
+        let k = vectors.dims()[0] / questions.len();
         let lengths: Vec<usize> = questions.iter().map(|question| question.len()).collect();
         let questions: Vec<u32> = questions.concat();
         let prefix = self
@@ -125,10 +143,12 @@ impl<'a> GeneratorStage<'a> {
         for ask in asked {
             let inputs = &ask.continuation[..ask.continuation.len() - 1];
             rows.extend((0..ask.vectors).map(|j| ask.question * k + j));
-            rows.extend((0..ask.continuation.len()).map(|j| vector_rows + ids.len() + j));
-            ids.push(self.vocabulary.answer);
+            let first = vector_rows + ids.len();
+            ids.extend_from_slice(&self.frame.prompt);
             ids.extend_from_slice(inputs);
-            packing.lengths.push(ask.vectors + ask.continuation.len());
+            rows.extend(first..vector_rows + ids.len());
+            let written = self.frame.prompt.len() + inputs.len();
+            packing.lengths.push(ask.vectors + written);
             packing.wanted.push(ask.continuation.len());
             let start = starts[ask.question];
             packing.before.push(start..start + lengths[ask.question]);
@@ -139,26 +159,39 @@ impl<'a> GeneratorStage<'a> {
         self.target.decoder.hidden_after(&prefix, x, &packing)
     }
 
-    fn answers(&self, examples: &[Example]) -> Vec<Asked> {
+    fn continuation(&self, answer: &[u32]) -> Vec<u32> {
+        let mut ids = answer.to_vec();
+        ids.extend(self.settings.answer_end.then_some(self.frame.end));
+        ids
+    }
+
+    /// The answers of all examples, behind `k` vectors each.
+    fn answers(&self, examples: &[Example], k: usize) -> Vec<Asked> {
         let ask = |(question, example): (usize, &Example)| Asked {
             question,
-            vectors: self.settings.implicit_tokens,
-            continuation: direct_continuation(&example.answer, self.vocabulary),
+            vectors: k,
+            continuation: self.continuation(&example.answer),
         };
         examples.iter().enumerate().map(ask).collect()
+    }
+
+    /// The vectors of every example: `[examples · k, target hidden]`.
+    pub fn vectors(&self, examples: &[Example], k: usize) -> Tensor<2> {
+        let questions: Vec<&[u32]> = (examples.iter())
+            .map(|example| example.generator_question.as_slice())
+            .collect();
+        self.source.vectors(&questions, k)
     }
 
     /// Problems to which the target, given the vectors, writes the answer and nothing else.
     pub fn count_answered(&self, examples: &[Example]) -> usize {
         let count_chunk = |chunk: &[Example]| {
-            let questions: Vec<&[u32]> = chunk.iter().map(|e| e.question.as_slice()).collect();
-            let vectors = self
-                .source
-                .vectors(&questions, self.settings.implicit_tokens);
-            let asked = self.answers(chunk);
+            let k = self.settings.eval_implicit_tokens();
+            let vectors = self.vectors(chunk, k);
+            let asked = self.answers(chunk, k);
             let logits = self
                 .target
-                .logits(self.states(&questions, &vectors, &asked));
+                .logits(self.states(&questions_of(chunk), &vectors, &asked));
             let counts: Vec<usize> = asked.iter().map(|ask| ask.continuation.len()).collect();
             count_right(best_rows(logits), &labels_of(&asked), &counts)
         };
@@ -175,8 +208,7 @@ impl<'a> GeneratorStage<'a> {
                 // More people than vectors: each vector stands for its part of them.
                 Family::Coin => (vectors * results).div_ceil(k),
             };
-            let continuation =
-                direct_continuation(&example.intermediate[result - 1], self.vocabulary);
+            let continuation = self.continuation(&example.intermediate[result - 1]);
             Asked {
                 question,
                 vectors,
@@ -186,137 +218,87 @@ impl<'a> GeneratorStage<'a> {
         examples.iter().zip(vectors).enumerate().map(ask).collect()
     }
 
-    /// What the `chosen` examples add to the mean of 1 − cos over `count`: cos of the sentence embeddings of the written
-    /// reasoning and of the vectors.
-    fn alignment(
+    /// See [`Alignment::losses`]; none where nothing is aligned.
+    pub fn reasoning_losses(&self, examples: &[Example], vectors: &Tensor<2>) -> Option<Tensor<2>> {
+        let alignment = self.alignment.as_ref()?;
+        let reasonings: Vec<&[u32]> = (examples.iter())
+            .map(|example| example.reasoning.as_slice())
+            .collect();
+        Some(alignment.losses(&self.target, &reasonings, vectors))
+    }
+
+    /// Of every example the mean of −log p over the answer's tokens.
+    pub fn answer_losses(&self, examples: &[Example], vectors: &Tensor<2>) -> Vec<f32> {
+        let k = vectors.dims()[0] / examples.len();
+        let asked = self.answers(examples, k);
+        let states = self.states(&questions_of(examples), vectors, &asked);
+        let logits = self.target.logits(states);
+        let mut first_row = 0;
+        let loss_of = |ask: &Asked| {
+            let ask = std::slice::from_ref(ask);
+            let labels = labels_of(ask);
+            let rows = logits.clone().narrow(0, first_row, labels.len());
+            first_row += labels.len();
+            let kernels = self.target.decoder.kernels;
+            kernels::cross_entropy(kernels, rows, &labels, &weights_of(ask, 1, 1.0))
+                .inner()
+                .into_scalar::<f32>()
+        };
+        asked.iter().map(loss_of).collect()
+    }
+
+    /// What the `chosen` examples add to the mean of the reasoning losses over `count`.
+    fn alignment_loss(
         &self,
         examples: &[Example],
         chosen: &[usize],
         count: usize,
         vectors: &Tensor<2>,
     ) -> Option<Tensor<1>> {
-        let (sentence, first_layer) = self
-            .sentence
-            .as_ref()
-            .filter(|_| self.settings.alpha > 0.0 && !chosen.is_empty())?;
-        let texts: Vec<&[u32]> = chosen
-            .iter()
-            .map(|&i| examples[i].reasoning.as_slice())
-            .collect();
-        let (x, lengths) = hidden_state(&self.target, *first_layer, &texts);
-        let written = unit_rows(sentence.embed(x, &lengths)).detach();
-        let k = self.settings.implicit_tokens;
+        if self.settings.alpha == 0.0 || chosen.is_empty() {
+            return None;
+        }
+        let k = vectors.dims()[0] / examples.len();
         let rows: Vec<usize> = chosen.iter().flat_map(|&i| i * k..(i + 1) * k).collect();
-        let rows = rows_tensor(&rows, &vectors.device());
-        let thoughts = vectors.clone().select(0, rows);
-        let thoughts = unit_rows(sentence.embed(thoughts, &vec![k; chosen.len()]));
-        let cosines = written.mul(thoughts).sum();
-        let loss = cosines.neg().add_scalar(chosen.len() as f32);
-        Some(loss.div_scalar(count as f32))
+        let vectors = (vectors.clone()).select(0, rows_tensor(&rows, &vectors.device()));
+        let chosen: Vec<Example> = chosen.iter().map(|&i| examples[i].clone()).collect();
+        let losses = self.reasoning_losses(&chosen, &vectors)?;
+        Some(losses.sum().div_scalar(count as f32))
     }
-}
 
-impl Source {
-    fn new(config: &Config, vocabulary: &Vocabulary, target: &Llama, device: &Device) -> Self {
-        let settings = &config.generator;
-        let target_size = config.target.sizes.hidden_size;
-        let mut normal = Normal::new(config.seed ^ Purpose::Generator as u64);
-        if settings.method != Method::Semcot {
-            let scale = target.embedding_scale();
-            let vectors =
-                normal.scaled([settings.implicit_tokens, target_size], target_size, device);
-            return Source::Constant(Box::new(vectors.mul_scalar(scale)));
-        }
-        let kernels = target.decoder.kernels;
-        let mut model = Llama::new(
-            settings.sizes,
-            vocabulary.size,
-            kernels,
-            &mut normal,
-            device,
-        );
-        let hidden = settings.sizes.hidden_size;
-        let generator = Generator {
-            thought: normal.scaled([1, hidden], hidden, device),
-            projection_weight: normal.matrix(hidden, target_size, device),
-            projection_bias: Tensor::zeros([1, target_size], device),
-            model: {
-                if settings.start == Start::Target {
-                    model = target.clone();
+    /// The mean of the losses over all validation problems, with as many vectors as in training.
+    fn mean_losses(&self) -> MeanLosses {
+        let mut sum = MeanLosses::default();
+        let mut count = 0;
+        for (_, examples) in self.validation.iter() {
+            count += examples.len();
+            for chunk in examples.chunks(VALIDATION_CHUNK) {
+                let vectors = self.vectors(chunk, self.settings.implicit_tokens);
+                let answer = self.answer_losses(chunk, &vectors);
+                sum.answer += answer.into_iter().map(f64::from).sum::<f64>();
+                if let Some(losses) = self.reasoning_losses(chunk, &vectors) {
+                    sum.alignment += f64::from(losses.inner().sum().into_scalar::<f32>());
                 }
-                model
-            },
-        };
-        Source::Generator(Box::new(generator))
-    }
-
-    fn parameters(&mut self) -> Vec<Named<'_>> {
-        match self {
-            Source::Constant(vectors) => vec![("vectors".into(), &mut **vectors)],
-            Source::Generator(generator) => {
-                let Generator {
-                    model,
-                    thought,
-                    projection_weight,
-                    projection_bias,
-                } = &mut **generator;
-                let mut named = model.parameters();
-                named.push(("thought".into(), thought));
-                named.push(("projection.weight".into(), projection_weight));
-                named.push(("projection.bias".into(), projection_bias));
-                named
             }
         }
-    }
-
-    /// The vectors for every question: `[questions · k, target hidden]`.
-    pub fn vectors(&self, questions: &[&[u32]], k: usize) -> Tensor<2> {
-        match self {
-            Source::Constant(vectors) => {
-                let rows: Vec<usize> = (0..questions.len() * k).map(|row| row % k).collect();
-                Tensor::clone(vectors).select(0, rows_tensor(&rows, &vectors.device()))
-            }
-            Source::Generator(generator) => generator.vectors(questions, k),
+        MeanLosses {
+            answer: sum.answer / count as f64,
+            alignment: sum.alignment / count as f64,
         }
     }
 }
 
-impl Generator {
-    /// Reads [question, k × `<thought>`] and projects the states at the thought positions.
-    pub fn vectors(&self, questions: &[&[u32]], k: usize) -> Tensor<2> {
-        let ids: Vec<u32> = questions
-            .iter()
-            .flat_map(|question| question.iter().copied())
-            .collect();
-        let mut rows = Vec::with_capacity(ids.len() + questions.len() * k);
-        let mut start = 0;
-        for question in questions {
-            rows.extend(start..start + question.len());
-            rows.extend(std::iter::repeat_n(ids.len(), k));
-            start += question.len();
-        }
-        let packing = Packing {
-            lengths: questions
-                .iter()
-                .map(|question| question.len() + k)
-                .collect(),
-            wanted: vec![k; questions.len()],
-            before: Vec::new(),
-        };
-        let thought = self
-            .thought
-            .clone()
-            .mul_scalar(self.model.embedding_scale());
-        let x = Tensor::cat(vec![self.model.embed(&ids), thought], 0);
-        let rows = rows_tensor(&rows, &x.device());
-        let hidden = self
-            .model
-            .decoder
-            .hidden(x.select(0, rows), &packing, Reach::Causal);
-        hidden
-            .matmul(self.projection_weight.clone())
-            .add(self.projection_bias.clone())
-    }
+/// Losses over the validation problems.
+#[derive(Clone, Copy, Debug, Default)]
+struct MeanLosses {
+    answer: f64,
+    alignment: f64,
+}
+
+fn questions_of(examples: &[Example]) -> Vec<&[u32]> {
+    (examples.iter())
+        .map(|example| example.question.as_slice())
+        .collect()
 }
 
 fn labels_of(asked: &[Asked]) -> Vec<u32> {
@@ -349,23 +331,34 @@ impl Stage for GeneratorStage<'_> {
         named
     }
 
-    fn rate_factor(&self, parameter: &str, step: usize) -> f64 {
+    fn change(&self, parameter: &str, step: usize) -> Change {
+        let settings = &self.settings;
         if parameter.starts_with("target.") {
-            return TARGET_RATE;
+            return Change::Step(TARGET_RATE);
         }
-        let warm = parameter.starts_with("projection.") || parameter == "thought";
-        let constant = self.settings.method != Method::Semcot;
-        if warm || constant || step >= self.settings.projection_steps {
-            1.0
-        } else {
-            0.0
+        if settings.method == Method::Semcot && step < settings.projection_steps {
+            let with_thought = settings.projection_phase == ProjectionPhase::ProjectionAndThought;
+            let trains =
+                parameter.starts_with("projection.") || (parameter == "thought" && with_thought);
+            return if trains {
+                Change::Step(1.0)
+            } else {
+                Change::Keep
+            };
+        }
+        match (parameter, settings.embeddings) {
+            ("embedding", Embeddings::Thought) if settings.decay_frozen_rows => Change::Decay(1.0),
+            ("embedding", Embeddings::Thought) => Change::Keep,
+            _ => Change::Step(1.0),
         }
     }
 
+    fn parts(&self, step: usize, threads: usize) -> usize {
+        threads.min(self.batches.count(step, self.settings.schedule.batch))
+    }
+
     fn loss(&self, step: usize, part: Part) -> Result<Loss, TrainError> {
-        let batch = self
-            .stream
-            .examples(step, self.settings.schedule.batch, self.vocabulary)?;
+        let batch = self.batches.examples(step, self.settings.schedule.batch)?;
         let count = batch.len();
         let aligned_count = self.settings.alignment_batch.clamp(1, count);
         let is_aligned: Vec<bool> = (0..count)
@@ -373,16 +366,13 @@ impl Stage for GeneratorStage<'_> {
             .collect();
         let of_part: Vec<usize> = (0..count).filter(|&i| part.has(i)).collect();
         let examples: Vec<Example> = of_part.iter().map(|&i| batch[i].clone()).collect();
-        let questions: Vec<&[u32]> = examples.iter().map(|e| e.question.as_slice()).collect();
-        let vectors = self
-            .source
-            .vectors(&questions, self.settings.implicit_tokens);
-        let mut asked = self.answers(&examples);
+        let k = self.settings.implicit_tokens;
+        let vectors = self.vectors(&examples, k);
+        let mut asked = self.answers(&examples, k);
         let answers = asked.len();
         let step_weight = self.settings.step_supervision_at(step) as f32;
-        let k = self.settings.implicit_tokens;
         if step_weight > 0.0 && k > 1 {
-            let mut choices = self.stream.choices(step);
+            let mut choices = self.batches.choices(step);
             let drawn: Vec<usize> = (0..count)
                 .map(|_| choices.between(1, k as u32 - 1) as usize)
                 .collect();
@@ -393,7 +383,7 @@ impl Stage for GeneratorStage<'_> {
 
         let logits = self
             .target
-            .logits(self.states(&questions, &vectors, &asked));
+            .logits(self.states(&questions_of(&examples), &vectors, &asked));
         let kernels = self.target.decoder.kernels;
         let loss_of = |asked: &[Asked], first_row: usize, share: f32| {
             let labels = labels_of(asked);
@@ -413,9 +403,12 @@ impl Stage for GeneratorStage<'_> {
         let aligned: Vec<usize> = (0..of_part.len())
             .filter(|&i| is_aligned[of_part[i]])
             .collect();
-        if let Some(loss) = self.alignment(&examples, &aligned, aligned_count, &vectors) {
+        if let Some(loss) = self.alignment_loss(&examples, &aligned, aligned_count, &vectors) {
             terms.push(("loss_alignment", scalar(&loss)));
             total = total.add(loss.mul_scalar(self.settings.alpha));
+        }
+        if self.settings.batch_loss == BatchLoss::Sum {
+            total = total.mul_scalar(count as f32);
         }
         Ok(Loss { total, terms })
     }
@@ -425,8 +418,17 @@ impl Stage for GeneratorStage<'_> {
         let mut score = 0.0;
         for (family, examples) in self.validation.iter() {
             let accuracy = self.count_answered(examples) as f64 / examples.len() as f64;
-            figures.insert(family.name().into(), json!(accuracy));
+            figures.insert(family.clone(), json!(accuracy));
             score += accuracy;
+        }
+        if self.settings.selection == Selection::Loss {
+            let losses = self.mean_losses();
+            let alpha = self.settings.alpha;
+            let total = alpha * losses.alignment + (1.0 - alpha) * losses.answer;
+            figures.insert("loss_answer".into(), json!(losses.answer));
+            figures.insert("loss_alignment".into(), json!(losses.alignment));
+            figures.insert("loss".into(), json!(total));
+            score = -total;
         }
         Ok(Validation { score, figures })
     }

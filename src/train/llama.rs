@@ -2,7 +2,8 @@
 //!
 //! Weights are `[input, output]`, so that rows are multiplied from the left; export transposes them. Rotary embedding
 //! is in halves; export permutes to the neighbouring pairs of GGUF's `llama`. Embeddings are scaled by
-//! `sqrt(hidden_size)`; export folds the factor into the tables. Inference is `crate::model`'s, not this.
+//! `sqrt(hidden_size)` where the configuration does not say otherwise; export folds the factor into the tables. Inference
+//! is `crate::model`'s, not this.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,13 +17,9 @@ use super::kernels::{self, AttentionShape, Kernels, Reach, RopeTable, Span};
 
 /// Positions that the rotary tables are made for.
 pub const CONTEXT_LENGTH: usize = 512;
-/// Inside the root of the RMS norm.
-pub const RMS_EPS: f32 = 1e-5;
-/// Base of the rotary frequencies.
-pub const ROPE_THETA: f64 = 10000.0;
-
-/// Sizes of a model, as in the `[target]` and `[generator]` tables of a configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Sizes of a model and what else decides how it computes, as in the `[target]` and `[generator]` tables of a
+/// configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LlamaSizes {
     pub hidden_size: usize,
@@ -33,6 +30,47 @@ pub struct LlamaSizes {
     /// Width of one attention head where it is not `hidden_size / num_heads`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head_dim: Option<usize>,
+    /// Inside the root of the RMS norm.
+    #[serde(default = "default_rms_eps")]
+    pub rms_eps: f32,
+    /// Base of the rotary frequencies.
+    #[serde(default = "default_rope_theta")]
+    pub rope_theta: f64,
+    #[serde(default)]
+    pub embedding_scale: EmbeddingScale,
+    #[serde(default)]
+    pub head: Head,
+}
+
+fn default_rms_eps() -> f32 {
+    1e-5
+}
+
+fn default_rope_theta() -> f64 {
+    10000.0
+}
+
+/// The factor on embeddings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EmbeddingScale {
+    /// sqrt(hidden_size): rows of a table that starts as small as a tied head must are then as large as the layers'
+    /// outputs.
+    #[default]
+    SqrtHidden,
+    /// None, as in published Llama models.
+    One,
+}
+
+/// What the last hidden rows are multiplied by for logits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Head {
+    /// The embedding table.
+    #[default]
+    Tied,
+    /// A matrix of its own.
+    Untied,
 }
 
 impl LlamaSizes {
@@ -50,6 +88,9 @@ impl LlamaSizes {
             num_kv_heads,
             intermediate_size,
             head_dim,
+            rms_eps,
+            rope_theta,
+            ..
         } = *self;
         if [
             hidden_size,
@@ -61,6 +102,11 @@ impl LlamaSizes {
         .contains(&0)
         {
             return Some("every size must be at least 1".into());
+        }
+        if !(rms_eps > 0.0 && rope_theta > 0.0 && rope_theta.is_finite()) {
+            return Some(format!(
+                "rms_eps {rms_eps} and rope_theta {rope_theta} must be above 0"
+            ));
         }
         if hidden_size % 32 != 0 || intermediate_size % 32 != 0 {
             return Some(format!(
@@ -77,7 +123,7 @@ impl LlamaSizes {
                 "num_heads {num_heads} must be a multiple of num_kv_heads {num_kv_heads}"
             ));
         }
-        if ![8, 16, 32, 64].contains(&self.head_dim()) {
+        if !kernels::fused::HEAD_DIMS.contains(&self.head_dim()) {
             return Some(format!(
                 "heads are {} wide, but 8, 16, 32 and 64 are supported",
                 self.head_dim()
@@ -105,6 +151,34 @@ pub struct Layer {
     pub gate_up: Tensor<2>,
     /// `[intermediate, hidden]`.
     pub down: Tensor<2>,
+    /// What is trained in place of the matrices, where they are frozen.
+    pub lora: Option<Lora>,
+}
+
+/// A change of low rank on queries and values (LoRA): W x becomes W x + scale · B A x.
+#[derive(Clone, Debug)]
+pub struct Lora {
+    pub query: LowRank,
+    pub value: LowRank,
+    /// alpha / rank.
+    pub scale: f32,
+}
+
+/// A product of two narrow matrices.
+#[derive(Clone, Debug)]
+pub struct LowRank {
+    /// `[inputs, rank]`.
+    pub a: Tensor<2>,
+    /// `[rank, outputs]`.
+    pub b: Tensor<2>,
+}
+
+impl LowRank {
+    fn of(&self, x: Tensor<2>, scale: f32) -> Tensor<2> {
+        x.matmul(self.a.clone())
+            .matmul(self.b.clone())
+            .mul_scalar(scale)
+    }
 }
 
 /// A stack of decoder layers with its final norm.
@@ -117,11 +191,13 @@ pub struct Decoder {
     rope: Arc<RopeTable>,
 }
 
-/// A decoder with its embedding table, which is also the output matrix.
+/// A decoder with its embedding table and head.
 #[derive(Clone, Debug)]
 pub struct Llama {
     /// `[vocab, hidden]`.
     pub embedding: Tensor<2>,
+    /// `[vocab, hidden]`; where there is none, the embedding table is the head.
+    pub head: Option<Tensor<2>>,
     pub decoder: Decoder,
 }
 
@@ -218,9 +294,14 @@ impl Decoder {
                 ffn_norm: Tensor::ones([1, width], device),
                 gate_up: normal.matrix(width, 2 * inner, device),
                 down: normal.matrix(inner, width, device),
+                lora: None,
             })
             .collect();
-        let rope = Arc::new(RopeTable::new(CONTEXT_LENGTH, sizes.head_dim(), ROPE_THETA));
+        let rope = Arc::new(RopeTable::new(
+            CONTEXT_LENGTH,
+            sizes.head_dim(),
+            sizes.rope_theta,
+        ));
         Self {
             sizes,
             layers,
@@ -253,6 +334,56 @@ impl Decoder {
         named
     }
 
+    /// The parameters of the changes of low rank, where there are any.
+    pub fn lora_parameters(&mut self) -> Vec<Named<'_>> {
+        let mut named: Vec<Named<'_>> = Vec::new();
+        for (i, layer) in self.layers.iter_mut().enumerate() {
+            let Some(lora) = &mut layer.lora else {
+                continue;
+            };
+            let parts = [
+                ("query.a", &mut lora.query.a),
+                ("query.b", &mut lora.query.b),
+                ("value.a", &mut lora.value.a),
+                ("value.b", &mut lora.value.b),
+            ];
+            named.extend(
+                parts
+                    .into_iter()
+                    .map(|(name, tensor)| (format!("layers.{i}.lora.{name}"), tensor)),
+            );
+        }
+        named
+    }
+
+    /// Embeddings, the residual stream after every layer, and the normed one in place of the last.
+    pub fn hidden_states(&self, x: Tensor<2>, packing: &Packing, reach: Reach) -> Vec<Tensor<2>> {
+        let shape = self.attention_shape(packing, &packing.lengths, reach);
+        let mut states = vec![x];
+        for layer in &self.layers {
+            let x = states[states.len() - 1].clone();
+            let normed = self.normed(layer, x.clone());
+            let key_value = self.keys_and_values(layer, &normed);
+            states.push(self.after_keys(layer, x, normed, key_value, &shape));
+        }
+        let last = states.pop().expect("the embeddings are there");
+        let eps = self.sizes.rms_eps;
+        states.push(kernels::rms_norm(
+            self.kernels,
+            last,
+            self.norm.clone(),
+            eps,
+        ));
+        states
+    }
+
+    /// The same decoder for one sequence whose rows stand at these positions.
+    pub fn at_positions(&self, positions: &[usize]) -> Decoder {
+        let mut moved = self.clone();
+        moved.rope = Arc::new(self.rope.at(positions));
+        moved
+    }
+
     /// The residual stream after all layers at the wanted rows, before the final norm.
     /// `x` is `[rows, hidden]`.
     pub fn residual(&self, mut x: Tensor<2>, packing: &Packing, reach: Reach) -> Tensor<2> {
@@ -263,13 +394,13 @@ impl Decoder {
     /// [`Decoder::residual`] and the final norm.
     pub fn hidden(&self, x: Tensor<2>, packing: &Packing, reach: Reach) -> Tensor<2> {
         let x = self.residual(x, packing, reach);
-        kernels::rms_norm(self.kernels, x, self.norm.clone(), RMS_EPS)
+        kernels::rms_norm(self.kernels, x, self.norm.clone(), self.sizes.rms_eps)
     }
 
     /// [`Decoder::hidden`], causal, of rows that continue a prefix.
     pub fn hidden_after(&self, prefix: &Prefix, mut x: Tensor<2>, packing: &Packing) -> Tensor<2> {
         self.run(&mut x, packing, Reach::Causal, Some(prefix));
-        kernels::rms_norm(self.kernels, x, self.norm.clone(), RMS_EPS)
+        kernels::rms_norm(self.kernels, x, self.norm.clone(), self.sizes.rms_eps)
     }
 
     /// Keys and values of every layer for rows that others will continue.
@@ -279,7 +410,7 @@ impl Decoder {
         let last = self.layers.len() - 1;
         let key_values = (self.layers.iter().enumerate()).map(|(i, layer)| {
             let normed = self.normed(layer, x.clone());
-            let key_value = normed.clone().matmul(layer.key_value.clone());
+            let key_value = self.keys_and_values(layer, &normed);
             if i < last {
                 x = self.after_keys(layer, x.clone(), normed, key_value.clone(), &shape);
             }
@@ -301,7 +432,7 @@ impl Decoder {
             .map(|prefix| rows_tensor(&packing.key_rows(prefix.key_values[0].dims()[0]), &device));
         for (i, layer) in self.layers.iter().enumerate() {
             let mut normed = self.normed(layer, x.clone());
-            let mut key_value = normed.clone().matmul(layer.key_value.clone());
+            let mut key_value = self.keys_and_values(layer, &normed);
             if let (Some(prefix), Some(rows)) = (prefix, &key_rows) {
                 let before = prefix.key_values[i].clone();
                 key_value = Tensor::cat(vec![before, key_value], 0).select(0, rows.clone());
@@ -319,7 +450,24 @@ impl Decoder {
     }
 
     fn normed(&self, layer: &Layer, x: Tensor<2>) -> Tensor<2> {
-        kernels::rms_norm(self.kernels, x, layer.attention_norm.clone(), RMS_EPS)
+        kernels::rms_norm(
+            self.kernels,
+            x,
+            layer.attention_norm.clone(),
+            self.sizes.rms_eps,
+        )
+    }
+
+    fn keys_and_values(&self, layer: &Layer, normed: &Tensor<2>) -> Tensor<2> {
+        let key_value = normed.clone().matmul(layer.key_value.clone());
+        let Some(lora) = &layer.lora else {
+            return key_value;
+        };
+        let width = self.sizes.num_kv_heads * self.sizes.head_dim();
+        let key = key_value.clone().narrow(1, 0, width);
+        let value = key_value.narrow(1, width, width);
+        let change = lora.value.of(normed.clone(), lora.scale);
+        Tensor::cat(vec![key, value.add(change)], 1)
     }
 
     /// A layer behind its keys and values: queries, attention, feed-forward.
@@ -332,10 +480,18 @@ impl Decoder {
         shape: &Arc<AttentionShape>,
     ) -> Tensor<2> {
         let kernels = self.kernels;
-        let query = normed.matmul(layer.query.clone());
+        let mut query = normed.clone().matmul(layer.query.clone());
+        if let Some(lora) = &layer.lora {
+            query = query.add(lora.query.of(normed, lora.scale));
+        }
         let mixed = kernels::attention(kernels, query, key_value, shape);
         let x = x.add(mixed.matmul(layer.output.clone()));
-        let normed = kernels::rms_norm(kernels, x.clone(), layer.ffn_norm.clone(), RMS_EPS);
+        let normed = kernels::rms_norm(
+            kernels,
+            x.clone(),
+            layer.ffn_norm.clone(),
+            self.sizes.rms_eps,
+        );
         let inner = kernels::swiglu(kernels, normed.matmul(layer.gate_up.clone()));
         x.add(inner.matmul(layer.down.clone()))
     }
@@ -366,7 +522,7 @@ impl Decoder {
 }
 
 impl Llama {
-    /// Embedding N(0, 1/hidden), see [`Decoder::new`] for the rest.
+    /// Embedding and head N(0, 1/hidden), see [`Decoder::new`] for the rest.
     pub fn new(
         sizes: LlamaSizes,
         vocab_size: usize,
@@ -375,9 +531,13 @@ impl Llama {
         device: &Device,
     ) -> Self {
         let embedding = normal.scaled([vocab_size, sizes.hidden_size], sizes.hidden_size, device);
+        let decoder = Decoder::new(sizes, kernels, normal, device);
+        let head = (sizes.head == Head::Untied)
+            .then(|| normal.scaled([vocab_size, sizes.hidden_size], sizes.hidden_size, device));
         Self {
             embedding,
-            decoder: Decoder::new(sizes, kernels, normal, device),
+            head,
+            decoder,
         }
     }
 
@@ -385,6 +545,7 @@ impl Llama {
     pub fn parameters(&mut self) -> Vec<Named<'_>> {
         let mut named: Vec<Named<'_>> = vec![("embedding".into(), &mut self.embedding)];
         named.extend(self.decoder.parameters());
+        named.extend(self.head.as_mut().map(|head| ("head".into(), head)));
         named
     }
 
@@ -398,14 +559,18 @@ impl Llama {
             .mul_scalar(self.embedding_scale())
     }
 
-    /// The factor on embeddings: sqrt(hidden_size).
+    /// The factor on embeddings.
     pub fn embedding_scale(&self) -> f32 {
-        (self.decoder.sizes.hidden_size as f32).sqrt()
+        match self.decoder.sizes.embedding_scale {
+            EmbeddingScale::SqrtHidden => (self.decoder.sizes.hidden_size as f32).sqrt(),
+            EmbeddingScale::One => 1.0,
+        }
     }
 
     /// Logits `[rows, vocab]` of normed hidden rows.
     pub fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
-        hidden.matmul(self.embedding.clone().transpose())
+        let head = self.head.as_ref().unwrap_or(&self.embedding);
+        hidden.matmul(head.clone().transpose())
     }
 }
 

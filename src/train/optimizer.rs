@@ -65,8 +65,29 @@ pub struct Optimizer {
 /// What happens to one parameter in a step.
 pub struct Update<'a> {
     pub parameter: Named<'a>,
-    /// Zero leaves the parameter and its moments as they are.
-    pub learning_rate: f64,
+    pub change: Change,
+}
+
+/// What a step does to a parameter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Change {
+    /// Nothing: the parameter and its moments stay as they are.
+    Keep,
+    /// Steps it along its gradient at a learning rate.
+    Step(f64),
+    /// Shrinks it as weight decay does at a learning rate, whatever its gradient.
+    Decay(f64),
+}
+
+impl Change {
+    /// The change at a learning rate so many times as large.
+    pub fn times(self, factor: f64) -> Self {
+        match self {
+            Change::Keep => Change::Keep,
+            Change::Step(rate) => Change::Step(rate * factor),
+            Change::Decay(rate) => Change::Decay(rate * factor),
+        }
+    }
 }
 
 impl Optimizer {
@@ -80,21 +101,31 @@ impl Optimizer {
     /// One step over all parameters; gives the norm of the gradients before clipping.
     pub fn step(&mut self, updates: Vec<Update<'_>>, gradients: Vec<Option<Tensor<2>>>) -> f32 {
         let gradients: Vec<Option<Tensor<2>>> = (updates.iter().zip(gradients))
-            .map(|(update, gradient)| gradient.filter(|_| update.learning_rate > 0.0))
+            .map(|(update, gradient)| {
+                gradient.filter(|_| matches!(update.change, Change::Step(rate) if rate > 0.0))
+            })
             .collect();
         let squares = gradients.iter().flatten().map(|g| g.clone().square().sum());
         let norm = match squares.reduce(|a, b| a.add(b)) {
             Some(sum) => sum.into_scalar::<f32>().sqrt(),
-            None => return 0.0,
+            None => 0.0,
         };
         let clip = self.settings.clip as f32;
         let scale = if norm > clip { clip / norm } else { 1.0 };
         for ((update, gradient), moments) in
             updates.into_iter().zip(gradients).zip(&mut self.moments)
         {
-            let Some(gradient) = gradient else { continue };
             let (name, parameter) = update.parameter;
             let value = parameter.clone().inner();
+            let (learning_rate, gradient) = match (update.change, gradient) {
+                (Change::Step(rate), Some(gradient)) => (rate, gradient),
+                (Change::Decay(rate), _) => {
+                    let kept = 1.0 - rate * self.settings.weight_decay;
+                    *parameter = value.mul_scalar(kept).autodiff();
+                    continue;
+                }
+                _ => continue,
+            };
             let muon = self.settings.matrices == MatrixRule::Muon && is_layer_matrix(&name);
             let step_one = if muon {
                 muon::step_one
@@ -105,7 +136,7 @@ impl Optimizer {
                 &self.settings,
                 value,
                 gradient.mul_scalar(scale),
-                update.learning_rate,
+                learning_rate,
                 moments,
             )
             .autodiff();

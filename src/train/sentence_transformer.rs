@@ -9,10 +9,11 @@ use serde_json::{Map, json};
 
 use super::config::{Config, Directions, SentenceAttention, SentenceSettings};
 use super::error::TrainError;
-use super::examples::{Example, Purpose, Stream, validation_examples};
+use super::examples::{Batches, Example, Purpose, Stream, validation_examples};
 use super::initialization::Normal;
 use super::kernels::{self, Kernels, Reach};
 use super::llama::{Decoder, Llama, Named, Packing};
+use super::optimizer::Change;
 use super::target::{best_rows, count_right};
 use super::trainer::{Loss, Part, Stage, Validation};
 use super::vocabulary::Vocabulary;
@@ -30,8 +31,7 @@ pub struct SentenceTransformer {
 
 impl SentenceTransformer {
     /// Copies the target's layers; the linear layer starts uniform in ±1/sqrt(hidden), as published.
-    pub fn new(config: &Config, target: &Llama, device: &Device) -> Self {
-        let settings = &config.sentence_transformer;
+    pub fn new(settings: &SentenceSettings, seed: u64, target: &Llama, device: &Device) -> Self {
         let mut decoder = target.decoder.clone();
         let last = settings.first_layer + settings.num_layers;
         decoder.layers = decoder.layers[settings.first_layer..last].to_vec();
@@ -39,8 +39,8 @@ impl SentenceTransformer {
         for (_, tensor) in decoder.parameters() {
             *tensor = tensor.clone().detach();
         }
-        let hidden = config.target.sizes.hidden_size;
-        let mut normal = Normal::new(config.seed ^ Purpose::SentenceTransformer as u64);
+        let hidden = target.decoder.sizes.hidden_size;
+        let mut normal = Normal::new(seed ^ Purpose::SentenceTransformer as u64);
         let bound = 1.0 / (hidden as f32).sqrt();
         Self {
             decoder,
@@ -62,22 +62,26 @@ impl SentenceTransformer {
 
     /// Embeddings `[sequences, embedding]` of packed hidden states `[rows, hidden]`.
     pub fn embed(&self, x: Tensor<2>, lengths: &[usize]) -> Tensor<2> {
-        let device = x.device();
         let hidden = self
             .decoder
             .hidden(x, &Packing::whole(lengths.to_vec()), self.reach);
-        let rows: usize = lengths.iter().sum();
-        let mut mean = vec![0.0f32; lengths.len() * rows];
-        let mut start = 0;
-        for (i, &length) in lengths.iter().enumerate() {
-            mean[i * rows + start..i * rows + start + length].fill(1.0 / length as f32);
-            start += length;
-        }
-        let mean = Tensor::<2>::from_data(TensorData::new(mean, [lengths.len(), rows]), &device);
-        mean.matmul(hidden)
+        mean_rows(hidden, lengths)
             .matmul(self.weight.clone())
             .add(self.bias.clone())
     }
+}
+
+/// The mean row of every sequence: `[sequences, width]` of packed `[rows, width]`.
+pub fn mean_rows(x: Tensor<2>, lengths: &[usize]) -> Tensor<2> {
+    let rows: usize = lengths.iter().sum();
+    let mut mean = vec![0.0f32; lengths.len() * rows];
+    let mut start = 0;
+    for (i, &length) in lengths.iter().enumerate() {
+        mean[i * rows + start..i * rows + start + length].fill(1.0 / length as f32);
+        start += length;
+    }
+    let mean = TensorData::new(mean, [lengths.len(), rows]);
+    Tensor::<2>::from_data(mean, &x.device()).matmul(x)
 }
 
 /// The target's hidden state that the sentence transformer reads: the residual stream before its first layer.
@@ -107,12 +111,10 @@ pub fn unit_rows(x: Tensor<2>) -> Tensor<2> {
 #[derive(Clone)]
 pub struct SentenceStage<'a> {
     pub sentence: SentenceTransformer,
-    settings: SentenceSettings,
-    target: Llama,
-    vocabulary: &'a Vocabulary,
-    stream: Stream,
-    validation: Arc<Vec<Example>>,
-    device: Device,
+    pub settings: SentenceSettings,
+    pub target: Llama,
+    pub batches: Batches<'a>,
+    pub validation: Arc<Vec<Example>>,
 }
 
 impl<'a> SentenceStage<'a> {
@@ -127,13 +129,19 @@ impl<'a> SentenceStage<'a> {
             validation.extend(validation_examples(config, family, vocabulary)?);
         }
         Ok(Self {
-            sentence: SentenceTransformer::new(config, &target, device),
+            sentence: SentenceTransformer::new(
+                &config.sentence_transformer,
+                config.seed,
+                &target,
+                device,
+            ),
             settings: config.sentence_transformer,
             target,
-            vocabulary,
-            stream: Stream::new(config, Purpose::SentenceTransformer),
+            batches: Batches::Generated {
+                stream: Stream::new(config, Purpose::SentenceTransformer),
+                vocabulary,
+            },
             validation: Arc::new(validation),
-            device: device.clone(),
         })
     }
 
@@ -169,20 +177,22 @@ impl Stage for SentenceStage<'_> {
         self.sentence.parameters()
     }
 
-    fn rate_factor(&self, parameter: &str, step: usize) -> f64 {
+    fn change(&self, parameter: &str, step: usize) -> Change {
         let trains = step >= self.settings.linear_steps || parameter.starts_with("linear.");
-        if trains { 1.0 } else { 0.0 }
+        if trains {
+            Change::Step(1.0)
+        } else {
+            Change::Keep
+        }
     }
 
     /// Every example is told from all others of the batch, so that there are no parts.
-    fn parts(&self, _: usize) -> usize {
+    fn parts(&self, _: usize, _: usize) -> usize {
         1
     }
 
     fn loss(&self, step: usize, _: Part) -> Result<Loss, TrainError> {
-        let examples = self
-            .stream
-            .examples(step, self.settings.schedule.batch, self.vocabulary)?;
+        let examples = self.batches.examples(step, self.settings.schedule.batch)?;
         let similarities = self.similarities(&examples);
         let count = examples.len();
         let own: Vec<u32> = (0..count as u32).collect();
@@ -212,7 +222,8 @@ impl Stage for SentenceStage<'_> {
         let own: Vec<u32> = (0..examples.len() as u32).collect();
         let log = activation::log_softmax(similarities.clone(), 1);
         let loss = log
-            .mul(Tensor::eye(examples.len(), &self.device.clone().inner()))
+            .clone()
+            .mul(Tensor::eye(examples.len(), &log.device()))
             .sum()
             .into_scalar::<f32>();
         let loss = -f64::from(loss) / examples.len() as f64;

@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use serde_json::{Map, Value, json};
 
 use super::checkpoint;
-use super::config::Config;
+use super::config::{AlignmentSpace, Config};
 use super::error::TrainError;
 use super::examples::{Example, Purpose, Stream};
 use super::generator::GeneratorStage;
@@ -178,7 +178,10 @@ impl Run {
     pub fn train_generator(&self) -> Result<(), TrainError> {
         let vocabulary = self.vocabulary()?;
         let target = self.target(&vocabulary)?;
-        let sentence = match self.config.generator.alpha > 0.0 {
+        let generator = &self.config.generator;
+        let needs_sentence = generator.alpha > 0.0
+            && generator.alignment_space == AlignmentSpace::SentenceTransformer;
+        let sentence = match needs_sentence {
             true => Some(self.sentence_transformer(&target)?),
             false => None,
         };
@@ -235,7 +238,12 @@ impl Run {
     /// The trained sentence transformer of a target.
     pub fn sentence_transformer(&self, target: &Llama) -> Result<SentenceTransformer, TrainError> {
         let path = self.best_of(SENTENCE_TRANSFORMER)?;
-        let mut sentence = SentenceTransformer::new(&self.config, target, &self.device);
+        let mut sentence = SentenceTransformer::new(
+            &self.config.sentence_transformer,
+            self.config.seed,
+            target,
+            &self.device,
+        );
         checkpoint::load(&path, sentence.parameters(), None, &self.device)?;
         Ok(sentence)
     }

@@ -13,6 +13,7 @@ use super::examples::{Example, Purpose, Stream, validation_examples};
 use super::initialization::Normal;
 use super::kernels::{self, Kernels, Reach};
 use super::llama::{Llama, Named, Packing};
+use super::optimizer::Change;
 use super::trainer::{Loss, Part, Stage, Validation};
 use super::vocabulary::Vocabulary;
 use crate::problems::Family;
@@ -136,8 +137,12 @@ impl Stage for TargetStage<'_> {
         self.model.parameters()
     }
 
-    fn rate_factor(&self, _: &str, _: usize) -> f64 {
-        1.0
+    fn change(&self, _: &str, _: usize) -> Change {
+        Change::Step(1.0)
+    }
+
+    fn parts(&self, _: usize, threads: usize) -> usize {
+        threads.min(self.settings.schedule.batch)
     }
 
     fn loss(&self, step: usize, part: Part) -> Result<Loss, TrainError> {

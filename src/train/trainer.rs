@@ -14,7 +14,7 @@ use super::checkpoint::{self, Position};
 use super::config::Schedule;
 use super::error::TrainError;
 use super::llama::Named;
-use super::optimizer::{Optimizer, Update};
+use super::optimizer::{Change, Optimizer, Update};
 
 /// Steps between lines of metrics.
 const METRICS_EVERY: usize = 10;
@@ -24,13 +24,11 @@ pub trait Stage: Clone + Send {
     /// All that is trained, in a fixed order.
     fn parameters(&mut self) -> Vec<Named<'_>>;
 
-    /// The factor on the learning rate of a parameter at a step; zero leaves it untouched.
-    fn rate_factor(&self, parameter: &str, step: usize) -> f64;
+    /// What a step does to a parameter; rates are factors on the schedule's.
+    fn change(&self, parameter: &str, step: usize) -> Change;
 
-    /// Parts that a step's batch may be cut into, at most `threads`.
-    fn parts(&self, threads: usize) -> usize {
-        threads
-    }
+    /// Parts that a step's batch may be cut into, at most `threads`. Every part must have an example.
+    fn parts(&self, step: usize, threads: usize) -> usize;
 
     /// What a part of a step's batch adds to the loss of the batch.
     fn loss(&self, step: usize, part: Part) -> Result<Loss, TrainError>;
@@ -75,20 +73,29 @@ impl Gradients {
         for (_, tensor) in stage.parameters() {
             *tensor = tensor.clone().inner().autodiff().require_grad();
         }
-        let loss = stage.loss(step, part)?;
-        let mut gradients = loss.total.backward();
+        let Loss { total, terms } = stage.loss(step, part)?;
+        Ok(Self::back_from(total, terms, stage.parameters()))
+    }
+
+    /// Goes back from a loss to the parameters that it was computed with.
+    pub fn back_from(
+        total: Tensor<1>,
+        terms: Vec<(&'static str, f32)>,
+        parameters: Vec<Named<'_>>,
+    ) -> Self {
+        let mut gradients = total.backward();
         let of_parameter = |(_, tensor): Named<'_>| tensor.grad_remove(&mut gradients);
-        Ok(Self {
-            gradients: stage.parameters().into_iter().map(of_parameter).collect(),
-            loss: loss.total.inner().into_scalar::<f32>(),
-            terms: loss.terms,
-        })
+        Self {
+            gradients: parameters.into_iter().map(of_parameter).collect(),
+            loss: total.inner().into_scalar::<f32>(),
+            terms,
+        }
     }
 
     /// Of a step's batch, a part of it on each thread. The parts are added in their order, so that a number of threads
     /// always gives the same bits.
     pub fn of_step<S: Stage>(stage: &S, step: usize, threads: usize) -> Result<Self, TrainError> {
-        let count = stage.parts(threads).max(1);
+        let count = stage.parts(step, threads).max(1);
         let part = |index| Part { index, count };
         std::thread::scope(|scope| {
             let others: Vec<_> = (1..count)
@@ -179,17 +186,58 @@ pub struct Training<'a> {
     pub device: &'a Device,
 }
 
+/// What one step found.
+pub struct Stepped {
+    pub loss: f32,
+    pub terms: Vec<(&'static str, f32)>,
+    /// Of all gradients together, before the clip.
+    pub gradient_norm: f32,
+    pub learning_rate: f64,
+}
+
+/// One step of the optimizer, the `step`-th from 0 on.
+pub fn take_step<S: Stage>(
+    stage: &mut S,
+    optimizer: &mut Optimizer,
+    schedule: &Schedule,
+    step: usize,
+    threads: usize,
+) -> Result<Stepped, TrainError> {
+    let Gradients {
+        loss,
+        terms,
+        gradients,
+    } = Gradients::of_step(stage, step, threads)?;
+    if !loss.is_finite() {
+        return Err(TrainError::NotFinite { step, loss });
+    }
+    let learning_rate = schedule.rate(step);
+    let names: Vec<String> = (stage.parameters().into_iter())
+        .map(|(name, _)| name)
+        .collect();
+    let changes: Vec<Change> = (names.iter())
+        .map(|name| stage.change(name, step).times(learning_rate))
+        .collect();
+    let updates = stage
+        .parameters()
+        .into_iter()
+        .zip(changes)
+        .map(|(parameter, change)| Update { parameter, change });
+    let gradient_norm = optimizer.step(updates.collect(), gradients);
+    Ok(Stepped {
+        loss,
+        terms,
+        gradient_norm,
+        learning_rate,
+    })
+}
+
 /// Trains a stage to the end of its schedule and leaves its best weights in `files.best()`.
 pub fn train<S: Stage>(stage: &mut S, training: &Training<'_>) -> Result<Position, TrainError> {
     let Training {
         schedule, files, ..
     } = training;
-    let names: Vec<String> = stage
-        .parameters()
-        .into_iter()
-        .map(|(name, _)| name)
-        .collect();
-    let mut optimizer = Optimizer::new(schedule.optimizer, names.len());
+    let mut optimizer = Optimizer::new(schedule.optimizer, stage.parameters().len());
     let mut position = start(stage, &mut optimizer, training)?;
     let mut metrics = Metrics::open(&files.metrics(), position.step)?;
     let bar = progress_bar(training.name, schedule.steps, position.step);
@@ -197,35 +245,19 @@ pub fn train<S: Stage>(stage: &mut S, training: &Training<'_>) -> Result<Positio
     while position.step < schedule.steps {
         let step = position.step;
         let began = Instant::now();
-        let rate = schedule.rate(step);
-        let Gradients {
+        let Stepped {
             loss,
             terms,
-            gradients,
-        } = Gradients::of_step(stage, step, training.threads)?;
-        if !loss.is_finite() {
-            return Err(TrainError::NotFinite { step, loss });
-        }
-        let factors: Vec<f64> = names
-            .iter()
-            .map(|name| stage.rate_factor(name, step))
-            .collect();
-        let updates = stage
-            .parameters()
-            .into_iter()
-            .zip(factors)
-            .map(|(parameter, factor)| Update {
-                parameter,
-                learning_rate: rate * factor,
-            });
-        let norm = optimizer.step(updates.collect(), gradients);
+            gradient_norm,
+            learning_rate,
+        } = take_step(stage, &mut optimizer, schedule, step, training.threads)?;
         position.step += 1;
         let step = position.step;
         bar.set_position(step as u64);
 
         if step % METRICS_EVERY == 0 || step == schedule.steps {
             let mut line = json!({
-                "step": step, "loss": loss, "gradient_norm": norm, "learning_rate": rate,
+                "step": step, "loss": loss, "gradient_norm": gradient_norm, "learning_rate": learning_rate,
                 "ms": began.elapsed().as_millis() as u64,
             });
             for (name, value) in terms {
@@ -236,10 +268,7 @@ pub fn train<S: Stage>(stage: &mut S, training: &Training<'_>) -> Result<Positio
         }
         if step % training.validate_every == 0 || step == schedule.steps {
             let validation = stage.validate()?;
-            if position
-                .best
-                .is_none_or(|(best, _)| validation.score > best)
-            {
+            if position.is_better(validation.score) {
                 position.best = Some((validation.score, step));
                 checkpoint::save(&files.best(), stage.parameters(), None, &position)?;
             }

@@ -3,7 +3,7 @@
 use burn::Tensor;
 use burn::tensor::{Device, Int, TensorData, activation};
 
-use super::{AttentionShape, Reach};
+use super::AttentionShape;
 
 /// Added to the score of a key that must not be read.
 const CLOSED: f32 = -1e9;
@@ -121,10 +121,7 @@ impl Padding {
                 if inside {
                     padding.packed_rows.push((sequence * queries + i) as i32);
                 }
-                let limit = match shape.reach {
-                    Reach::Causal => first + at + 1,
-                    Reach::Full => span.key_len,
-                };
+                let limit = shape.reach.readable(first + at, span.key_len);
                 padding
                     .mask
                     .extend((0..keys).map(|j| if j < limit { 0.0 } else { CLOSED }));

@@ -28,6 +28,16 @@ pub enum Kernels {
     Composed,
 }
 
+impl Kernels {
+    /// These, or the composed ones where these know no heads of that width.
+    pub fn for_head_dim(self, head_dim: usize) -> Self {
+        match self {
+            Kernels::Fused if fused::HEAD_DIMS.contains(&head_dim) => Kernels::Fused,
+            _ => Kernels::Composed,
+        }
+    }
+}
+
 /// Where one sequence lies in the packed rows: its queries are the last `query_len` of its `key_len` positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -44,6 +54,19 @@ pub enum Reach {
     Causal,
     /// Every position of its sequence.
     Full,
+    /// As [`Reach::Causal`], but no query reads the last position, not even itself (METHOD, COCONUT's quirk).
+    CausalButNewest,
+}
+
+impl Reach {
+    /// How many keys, from the first on, the query at a position reads among `key_len`.
+    pub fn readable(self, position: usize, key_len: usize) -> usize {
+        match self {
+            Reach::Causal => position + 1,
+            Reach::Full => key_len,
+            Reach::CausalButNewest => (position + 1).min(key_len - 1),
+        }
+    }
 }
 
 /// What attention needs to know besides its tensors.

@@ -24,6 +24,19 @@ impl RopeTable {
         Self { half, cos, sin }
     }
 
+    /// The table of rows that stand at these positions, in their order.
+    pub fn at(&self, positions: &[usize]) -> Self {
+        let rows = |table: &[f32]| {
+            let row = |&position: &usize| &table[position * self.half..][..self.half];
+            positions.iter().flat_map(row).copied().collect()
+        };
+        Self {
+            half: self.half,
+            cos: rows(&self.cos),
+            sin: rows(&self.sin),
+        }
+    }
+
     /// Rotates one head in place.
     pub fn rotate(&self, head: &mut [f32], position: usize) {
         let (first, second) = head.split_at_mut(self.half);

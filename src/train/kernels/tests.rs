@@ -131,6 +131,15 @@ fn attention_of_the_last_rows_with_shared_heads_agrees() {
 }
 
 #[test]
+fn causal_attention_but_to_the_newest_key_agrees() {
+    attention_agrees(
+        2,
+        Reach::CausalButNewest,
+        vec![span(0, 6, 0, 6), span(6, 33, 6, 33), span(39, 1, 39, 20)],
+    );
+}
+
+#[test]
 fn full_attention_and_its_gradients_agree() {
     attention_agrees(4, Reach::Full, vec![span(0, 6, 0, 6), span(6, 33, 6, 33)]);
 }

@@ -15,8 +15,10 @@ use burn::backend::flex::FlexTensor;
 
 use super::vector::{dot, exp_scaled, multiply_add};
 use super::{contiguous, flex, primitive, rows_and_width, values, wrap};
-use crate::train::kernels::{AttentionShape, Reach, Span};
+use crate::train::kernels::{AttentionShape, Span};
 
+/// Widths of heads that there is a loop for.
+pub const HEAD_DIMS: [usize; 4] = [8, 16, 32, 64];
 /// Keys are counted in chunks of this many; strips are padded to a whole number of them with zeros.
 const CHUNK: usize = 16;
 /// Queries that are taken together, so that a key loaded once serves all of them. Sums of one chunk for one block are
@@ -222,14 +224,6 @@ fn add_outer<const HD: usize>(
     }
 }
 
-/// Keys that the query at `position` reads.
-fn readable(reach: Reach, span: &Span, position: usize) -> usize {
-    match reach {
-        Reach::Causal => position + 1,
-        Reach::Full => span.key_len,
-    }
-}
-
 fn probability_count(shape: &AttentionShape) -> usize {
     let of_span = |span: &Span| span.query_len * span.key_len.next_multiple_of(CHUNK);
     shape.num_heads * shape.spans.iter().map(of_span).sum::<usize>()
@@ -250,10 +244,9 @@ fn blocks(shape: &AttentionShape, span: &Span) -> impl Iterator<Item = Block> {
         Block {
             first,
             count,
-            len: readable(
-                reach,
-                &span,
+            len: reach.readable(
                 span.key_len - span.query_len + first + count - 1,
+                span.key_len,
             ),
         }
     })
@@ -309,7 +302,7 @@ fn forward<const HD: usize>(
                     .take(block.count)
                     .enumerate()
                 {
-                    let len = readable(shape.reach, span, position + b);
+                    let len = shape.reach.readable(position + b, span.key_len);
                     row[len..].fill(0.0);
                     let inverse = 1.0 / exp_scaled(&mut row[..len], scale);
                     row[..len].iter_mut().for_each(|p| *p *= inverse);

@@ -9,7 +9,7 @@ mod rms_norm;
 mod swiglu;
 mod vector;
 
-pub use attention::attention;
+pub use attention::{HEAD_DIMS, attention};
 pub use cross_entropy::cross_entropy;
 pub use rms_norm::rms_norm;
 pub use swiglu::swiglu;

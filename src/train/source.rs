@@ -1,0 +1,143 @@
+//! Where the vectors between question and answer come from: the generator, or constants that are learnt.
+
+use burn::Tensor;
+use burn::tensor::Device;
+
+use super::config::{Config, Method, Start};
+use super::examples::Purpose;
+use super::initialization::Normal;
+use super::kernels::Reach;
+use super::llama::{Llama, Named, Packing, rows_tensor};
+use super::vocabulary::Vocabulary;
+use crate::formats::manifest::ImplicitFrom;
+
+/// The small model, its `<thought>` row and the way into the target's embedding space.
+#[derive(Clone, Debug)]
+pub struct Generator {
+    pub model: Llama,
+    /// `[1, generator hidden]`, before the scale on embeddings.
+    pub thought: Tensor<2>,
+    /// `[generator hidden, target hidden]`.
+    pub projection_weight: Tensor<2>,
+    /// `[1, target hidden]`.
+    pub projection_bias: Tensor<2>,
+    pub implicit_from: ImplicitFrom,
+}
+
+/// Where the vectors come from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    Generator(Box<Generator>),
+    /// `[k, target hidden]`: the same for every question.
+    Constant(Box<Tensor<2>>),
+}
+
+impl Source {
+    pub fn new(config: &Config, vocabulary: &Vocabulary, target: &Llama, device: &Device) -> Self {
+        let settings = &config.generator;
+        let target_size = config.target.sizes.hidden_size;
+        let mut normal = Normal::new(config.seed ^ Purpose::Generator as u64);
+        if settings.method != Method::Semcot {
+            let scale = target.embedding_scale();
+            let vectors =
+                normal.scaled([settings.implicit_tokens, target_size], target_size, device);
+            return Source::Constant(Box::new(vectors.mul_scalar(scale)));
+        }
+        let kernels = target.decoder.kernels;
+        let mut model = Llama::new(
+            settings.sizes,
+            vocabulary.size,
+            kernels,
+            &mut normal,
+            device,
+        );
+        let hidden = settings.sizes.hidden_size;
+        let generator = Generator {
+            thought: normal.scaled([1, hidden], hidden, device),
+            projection_weight: normal.matrix(hidden, target_size, device),
+            projection_bias: Tensor::zeros([1, target_size], device),
+            implicit_from: settings.implicit_from,
+            model: {
+                if settings.start == Start::Target {
+                    model = target.clone();
+                }
+                model
+            },
+        };
+        Source::Generator(Box::new(generator))
+    }
+
+    pub fn parameters(&mut self) -> Vec<Named<'_>> {
+        match self {
+            Source::Constant(vectors) => vec![("vectors".into(), &mut **vectors)],
+            Source::Generator(generator) => {
+                let Generator {
+                    model,
+                    thought,
+                    projection_weight,
+                    projection_bias,
+                    ..
+                } = &mut **generator;
+                let mut named = model.parameters();
+                named.push(("thought".into(), thought));
+                named.push(("projection.weight".into(), projection_weight));
+                named.push(("projection.bias".into(), projection_bias));
+                named
+            }
+        }
+    }
+
+    /// The vectors for every question: `[questions · k, target hidden]`.
+    pub fn vectors(&self, questions: &[&[u32]], k: usize) -> Tensor<2> {
+        match self {
+            Source::Constant(vectors) => {
+                let rows: Vec<usize> = (0..questions.len() * k).map(|row| row % k).collect();
+                Tensor::clone(vectors).select(0, rows_tensor(&rows, &vectors.device()))
+            }
+            Source::Generator(generator) => generator.vectors(questions, k),
+        }
+    }
+}
+
+impl Generator {
+    /// Reads [question, k × `<thought>`] and projects k of its states.
+    pub fn vectors(&self, questions: &[&[u32]], k: usize) -> Tensor<2> {
+        self.hidden(questions, k)
+            .matmul(self.projection_weight.clone())
+            .add(self.projection_bias.clone())
+    }
+
+    /// The normed states that are projected: `[questions · k, generator hidden]`.
+    pub fn hidden(&self, questions: &[&[u32]], k: usize) -> Tensor<2> {
+        // From the last question token on, the state of the last `<thought>` would come after the last that is read.
+        let thoughts = match self.implicit_from {
+            ImplicitFrom::ThoughtPositions => k,
+            ImplicitFrom::LastQuestionToken => k - 1,
+        };
+        let ids = questions.concat();
+        let mut rows = Vec::with_capacity(ids.len() + questions.len() * thoughts);
+        let mut start = 0;
+        for question in questions {
+            rows.extend(start..start + question.len());
+            rows.extend(std::iter::repeat_n(ids.len(), thoughts));
+            start += question.len();
+        }
+        let packing = Packing {
+            lengths: questions
+                .iter()
+                .map(|question| question.len() + thoughts)
+                .collect(),
+            wanted: vec![k; questions.len()],
+            before: Vec::new(),
+        };
+        let thought = self
+            .thought
+            .clone()
+            .mul_scalar(self.model.embedding_scale());
+        let x = Tensor::cat(vec![self.model.embed(&ids), thought], 0);
+        let rows = rows_tensor(&rows, &x.device());
+        self.model
+            .decoder
+            .hidden(x.select(0, rows), &packing, Reach::Causal)
+    }
+}

@@ -1,0 +1,101 @@
+//! Every setting of training at its published value (METHOD, section 10), the rest from a pair's manifest.
+
+use semcot::formats::manifest::ImplicitFrom;
+use semcot::train::config::{
+    AlignmentSpace, BatchLoss, Directions, Embeddings, GeneratorSettings, Method, ProjectionPhase,
+    Schedule, Selection, SentenceAttention, SentenceSettings, Start,
+};
+use semcot::train::llama::{EmbeddingScale, Head, LlamaSizes};
+use semcot::train::optimizer::{MatrixRule, OptimizerSettings};
+use serde_json::Value;
+
+fn size(settings: &Value, field: &str) -> usize {
+    settings[field].as_u64().expect("a number") as usize
+}
+
+/// No warm-up, no fall of the rate, no clip. `phase` is one of the manifest's, absent where nothing is stepped.
+pub fn schedule(phase: Option<&Value>, steps: usize) -> Schedule {
+    let number = |field: &str| match phase {
+        Some(phase) => phase["optimiser"][field].as_f64().expect("a number"),
+        None => 0.0,
+    };
+    if let Some(phase) = phase {
+        assert_eq!(phase["optimiser"]["name"], "AdamW");
+    }
+    Schedule {
+        steps,
+        batch: phase.map_or(1, |phase| size(phase, "batch_size")),
+        learning_rate: number("lr"),
+        warmup_steps: 0,
+        final_rate: 1.0,
+        checkpoint_every: 1,
+        optimizer: OptimizerSettings {
+            beta_1: number("beta1"),
+            beta_2: number("beta2"),
+            eps: number("eps"),
+            weight_decay: number("weight_decay"),
+            clip: f64::INFINITY,
+            matrices: MatrixRule::Adamw,
+        },
+    }
+}
+
+/// Without a schedule and with all of it training.
+pub fn sentence(manifest: &Value) -> SentenceSettings {
+    let settings = &manifest["settings"]["sentence_transformer"];
+    let first_layer = size(settings, "first_layer");
+    assert_eq!(
+        first_layer,
+        size(settings, "hidden_state"),
+        "the hidden state enters the layer that it would have entered"
+    );
+    SentenceSettings {
+        first_layer,
+        num_layers: size(settings, "last_layer") - first_layer + 1,
+        embedding_size: size(settings, "embedding"),
+        temperature: 1.0,
+        directions: Directions::Forward,
+        attention: SentenceAttention::Full,
+        linear_steps: 0,
+        schedule: schedule(None, 0),
+    }
+}
+
+/// Without a schedule and with all of it training.
+pub fn generator(manifest: &Value) -> GeneratorSettings {
+    let settings = &manifest["settings"];
+    GeneratorSettings {
+        // Of the files, not of these settings.
+        sizes: LlamaSizes {
+            hidden_size: 0,
+            num_layers: 0,
+            num_heads: 0,
+            num_kv_heads: 0,
+            intermediate_size: 0,
+            head_dim: None,
+            rms_eps: 0.0,
+            rope_theta: 0.0,
+            embedding_scale: EmbeddingScale::One,
+            head: Head::Tied,
+        },
+        schedule: schedule(None, 0),
+        method: Method::Semcot,
+        start: Start::Random,
+        implicit_tokens: size(settings, "k_train"),
+        eval_implicit_tokens: Some(size(settings, "k_eval")),
+        implicit_from: ImplicitFrom::LastQuestionToken,
+        answer_end: false,
+        batch_loss: BatchLoss::Sum,
+        embeddings: Embeddings::Thought,
+        decay_frozen_rows: true,
+        projection_steps: 0,
+        projection_phase: ProjectionPhase::Projection,
+        alignment_space: AlignmentSpace::SentenceTransformer,
+        selection: Selection::Loss,
+        alpha: settings["alpha"].as_f64().expect("a number"),
+        // All of a batch.
+        alignment_batch: usize::MAX,
+        step_supervision: 0.0,
+        step_supervision_until: None,
+    }
+}
