@@ -92,7 +92,7 @@ async function measureQuestions(page, settings) {
 async function measureMatrices({ model, matvecBytes }) {
   const path = "/www/semcot.js";
   const { SemCoT } = await import(path);
-  const engine = await SemCoT.load(model, { device: "gpu", device: "gpu" });
+  const engine = await SemCoT.load(model, { device: "gpu" });
   const { matvec } = await engine.bench({ matvecBytes });
   const { info } = engine;
   await engine.dispose();

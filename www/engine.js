@@ -4,6 +4,7 @@
 // have the same methods through it, and neither knows the wasm.
 
 import { findAdapter } from "./adapter.js";
+import { rememberTimes, rememberedTimes } from "./choices.js";
 import { CPU, MOST_MEASURED_BYTES, chooseDevice, factsOf, probeMs } from "./device.js";
 import { SemCoTError, throwIfAborted } from "./errors.js";
 import { Loading } from "./loading.js";
@@ -125,7 +126,8 @@ export class LocalEngine {
   }
 
   /**
-   * Loads the model, which the CPU has, on a software adapter too, and keeps the faster of both.
+   * Loads the model, which the CPU has, on a software adapter too, and keeps the faster of both; where an
+   * earlier visit found the CPU faster, only that.
    * @param {import("./support.js").AdapterFacts} adapter
    * @param {Loading} loading
    * @param {import("./loading.js").DeviceOptions} options
@@ -136,10 +138,13 @@ export class LocalEngine {
   async #faster(adapter, loading, options, urls, signal) {
     const onCpu = loaded(this.#model);
     if (loading.totalBytes > MOST_MEASURED_BYTES) return factsOf("cpu", adapter, "large");
+    const known = await rememberedTimes(adapter, loading.totalBytes);
+    if (known !== null && known.cpu <= known.gpu) return factsOf("cpu", adapter, "faster", known);
     const cpu = await probeMs(onCpu);
     const onGpu = await this.#loadOn(await startWasm("gpu", urls.gpu), loading, options, signal);
     const gpu = await probeMs(onGpu).finally(() => signal.aborted && onGpu.free());
     throwIfAborted(signal);
+    await rememberTimes(adapter, loading.totalBytes, { cpu, gpu });
     this.#device = cpu <= gpu ? "cpu" : "gpu";
     this.#model = this.#device === "cpu" ? onCpu : onGpu;
     (this.#device === "cpu" ? onGpu : onCpu).free();

@@ -97,6 +97,36 @@ test("of_a_software_adapter_and_the_cpu_the_faster_is_used", async () => {
   await close();
 });
 
+test("what_was_measured_once_is_not_measured_again_until_something_changes", async () => {
+  const { run, wasm, close } = await openPage(withGpu);
+  const load = (/** @type {string} */ model) => run(`
+    const engine = await SemCoT.load("models/mini/${model}");
+    const { device } = engine.info;
+    await engine.dispose();
+    return device;`);
+  // Times that no measurement gives: whoever finds them has remembered them.
+  const keep = (/** @type {number} */ cpu, /** @type {number} */ gpu) => run(`
+    const store = await caches.open("semcot-devices");
+    const keys = await store.keys();
+    for (const key of keys) await store.put(key, new Response(JSON.stringify({ cpu: ${cpu}, gpu: ${gpu} })));
+    return keys.length;`);
+  const first = await load("");
+  assert.equal(await keep(12345, 23456), 1);
+  wasm.length = 0;
+  const second = await load("");
+  assert.deepEqual(second, { ...first, kind: "cpu", reason: "faster", measuredMs: { cpu: 12345, gpu: 23456 } });
+  assert.deepEqual(wasm, ["semcot_cpu_bg.wasm"]);
+  const other = await load("target.gguf");
+  assert.notEqual(other.measuredMs.cpu, 12345, "another model was measured");
+  // A graphics device that was faster is measured again: its driver may have changed.
+  assert.equal(await keep(23456, 12345), 2);
+  assert.notEqual((await load("")).measuredMs.gpu, 12345);
+  // What cannot be read is as good as nothing.
+  await run(`const store = await caches.open("semcot-devices"); for (const key of await store.keys()) await store.put(key, new Response("{"));`);
+  assert.equal((await load("")).reason, "faster");
+  await close();
+});
+
 test("a_graphics_device_is_used_without_fetching_anything_for_the_cpu", async () => {
   const { run, wasm, page, close } = await openPage(withGpu);
   // In the page itself, where a script of ours can speak for the adapter.
