@@ -14,9 +14,10 @@ const FOR_CPU = [new URL("./pkg/semcot_cpu.js", import.meta.url), new URL("./pkg
 export async function keepForOffline(device) {
   const { serviceWorker } = find("#main", HTMLElement).dataset;
   if (serviceWorker === undefined || !("serviceWorker" in navigator)) return;
-  await navigator.serviceWorker.register(new URL(serviceWorker, document.baseURI)).catch(() => {});
+  const serviceWorkers = navigator.serviceWorker;
+  await serviceWorkers.register(new URL(serviceWorker, document.baseURI)).catch(() => {});
   if (device?.kind !== "cpu" && !device?.measuredMs) return;
-  await navigator.serviceWorker.ready;
-  // It keeps what is asked for through it.
+  // It keeps what is asked for through it, which begins when it takes the page over.
+  if (serviceWorkers.controller === null) await new Promise((resolve) => serviceWorkers.addEventListener("controllerchange", resolve, { once: true }));
   await Promise.allSettled(FOR_CPU.map((url) => fetch(url)));
 }

@@ -2,7 +2,7 @@
 //! state, the sequence, the cache; and how many rows and positions they hold.
 
 use super::dispatch::Cache;
-use super::kernels::Products;
+use super::layout::Products;
 use super::linear::PackedRows;
 use super::{Gpu, GpuError, GpuModelOptions};
 use crate::model::step::Slot;

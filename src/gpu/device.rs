@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use super::kernels::{Layout, PipelineKey, Reduce};
+use super::kernels::PipelineKey;
+use super::layout::{Layout, Reduce};
 use super::loss::Loss;
 use super::variants::Trials;
 use super::{GpuError, ReadBack};

@@ -2,7 +2,8 @@
 //! it takes. Tiles and threads are known here and in the WGSL, nowhere else. What is dispatched in
 //! which order is `program`'s.
 
-use super::kernels::{Constant, Parts, Products, WeightLayout};
+use super::kernels::{Constant, Parts};
+use super::layout::{Products, WeightLayout};
 use super::linear::{Linear, LinearPiece, PackedRows};
 use super::weight::{Piece, Weight};
 use super::{Gpu, GpuError, kernel};

@@ -11,6 +11,7 @@ mod error;
 mod execute;
 mod inspect;
 mod kernels;
+mod layout;
 mod linear;
 mod loss;
 mod memory;
@@ -33,10 +34,8 @@ mod weight;
 
 pub use device::{Gpu, GpuOptions};
 pub use error::GpuError;
-pub use kernels::{
-    BindingKind, Halves, KERNELS, Kernel, Layout, Parts, Products, Reduce, WeightLayout, assemble,
-    kernel,
-};
+pub use kernels::{BindingKind, KERNELS, Kernel, Parts, assemble, kernel};
+pub use layout::{Halves, Layout, Products, Reduce, WeightLayout};
 pub use memory::Memory;
 pub use model::{GpuModel, GpuModelOptions};
 pub use pair::GpuPair;

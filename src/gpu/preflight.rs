@@ -4,7 +4,7 @@
 
 use super::activations::Capacity;
 use super::device::choose_adapter;
-use super::kernels::{Reduce, WeightLayout};
+use super::layout::{Reduce, WeightLayout};
 use super::weight::least_piece;
 use super::{Gpu, GpuError, GpuModelOptions, GpuOptions};
 use crate::model::{GateUp, Model};

@@ -1,7 +1,7 @@
 //! Weights on the GPU: their layout, and where they are larger than a binding may be, their pieces.
 
 use super::buffers::range;
-use super::kernels::WeightLayout;
+use super::layout::WeightLayout;
 use super::{Gpu, GpuError};
 use crate::weights::{PlaneBytes, WeightType};
 

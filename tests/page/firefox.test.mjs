@@ -9,6 +9,7 @@ import { after, before, test } from "node:test";
 import { launchFirefox } from "../../scripts/browsers.mjs";
 import { startServer } from "../../scripts/serve.mjs";
 import { buildSite } from "../../scripts/site.mjs";
+import { isKept } from "./harness.mjs";
 import { startPlainServer } from "./plain-server.mjs";
 
 const READY = "#ask-button:not(:disabled)";
@@ -68,7 +69,7 @@ test("firefox_answers_by_kernels_with_f16_of_the_device_and_products_of_bytes", 
     const path = "/www/semcot.js";
     const { SemCoT } = await import(path);
     const kernels = { reduce: "workgroup", nativeF16: true, dot4: true };
-    const engine = await SemCoT.load("/models/mini/", { kernels });
+    const engine = await SemCoT.load("/models/mini/", { device: "gpu", kernels });
     const { answer } = await engine.ask("Maria has 12 apples. She gives 5 apples to Tom. Then she buys 2 more apples. How many apples does Maria have now?");
     const used = engine.info.kernels.name;
     await engine.dispose();
@@ -116,7 +117,7 @@ test("firefox_answers_from_the_built_site_and_then_without_its_server", async ()
   const site = await startPlainServer(folder);
   const { page, errors } = await open(site.url);
   assert.equal((await ask(page)).implicit.verdict, "✓ right");
-  await page.waitForFunction(async () => (await navigator.serviceWorker.getRegistration())?.active?.state === "activated", PATIENCE);
+  await page.waitForFunction(isKept, PATIENCE);
   await site.stop();
   await page.reload();
   await page.waitForSelector(READY, PATIENCE);

@@ -86,6 +86,17 @@ export async function untilTrue(page, condition) {
 }
 
 /**
+ * In a page of the built site: whether this version is kept whole, and what the CPU computes with, which
+ * follows after the first load. These browsers have no graphics device.
+ */
+export async function isKept() {
+  const registration = await navigator.serviceWorker.getRegistration();
+  if (registration?.active?.state !== "activated") return false;
+  const stores = await Promise.all((await caches.keys()).map(async (name) => (await caches.open(name)).keys()));
+  return stores.flat().some(({ url }) => url.includes("semcot_cpu_bg"));
+}
+
+/**
  * Asks a question and waits until all lanes have answered.
  * @param {import("playwright-core").Page} page
  * @param {string} [question] what stands in the box already unless told

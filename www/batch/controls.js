@@ -164,7 +164,7 @@ function fill(setup) {
  */
 async function factsOf(engine, model) {
   const manifest = await fetch(new URL("semcot.json", new URL(model, document.baseURI))).then((it) => it.json()).catch(() => null);
-  const built = await fetch(new URL("../pkg/built-from.txt", import.meta.url)).then((it) => (it.ok ? it.text() : "")).catch(() => "");
+  const built = await fetch(new URL("../pkg/semcot.built-from.txt", import.meta.url)).then((it) => (it.ok ? it.text() : "")).catch(() => "");
   return {
     date: new Date().toISOString(),
     adapter: engine?.info.adapter ?? null,
