@@ -7,6 +7,10 @@ use crate::clock::now_ms;
 /// Lets others run, and says whether to go on.
 #[allow(async_fn_in_trait)] // one thread: neither wasm nor the command sends these futures
 pub trait Pause {
+    /// Milliseconds between pauses: one is some hundredths of a millisecond, and a visitor who
+    /// presses stop does not notice thirty.
+    const BETWEEN_MS: f64 = 30.0;
+
     /// Breaks where the run is wanted no more.
     async fn pause(&mut self) -> ControlFlow<()>;
 }
@@ -20,10 +24,6 @@ impl Pause for NoPause {
         ControlFlow::Continue(())
     }
 }
-
-/// Milliseconds between pauses: one is some hundredths of a millisecond, and a visitor who presses
-/// stop does not notice thirty.
-const BETWEEN_MS: f64 = 30.0;
 
 /// Multiplications between two looks at the clock, under a millisecond of them: the clock itself
 /// takes as long as a whole matrix of the smallest models.
@@ -59,7 +59,7 @@ impl<P: Pause> Pauses<P> {
             return ControlFlow::Continue(());
         }
         self.work = 0;
-        if now_ms() - self.last_ms < BETWEEN_MS {
+        if now_ms() - self.last_ms < P::BETWEEN_MS {
             return ControlFlow::Continue(());
         }
         let flow = self.pause.pause().await;
