@@ -21,6 +21,9 @@ pub struct Train {
     /// The folder of the run; by default runs/NAME with the name of the configuration.
     #[arg(long)]
     run: Option<PathBuf>,
+    /// The folder with the public sets that the configuration names.
+    #[arg(long)]
+    data: Option<PathBuf>,
     /// Go on from the last checkpoint.
     #[arg(long)]
     resume: bool,
@@ -63,7 +66,11 @@ impl BackendName {
 
 /// Runs the command.
 pub fn run(arguments: &Train) -> Result<(), CommandError> {
-    let config = Config::read(&arguments.config)?;
+    let mut config = Config::read(&arguments.config)?;
+    config.read_written(arguments.data.as_deref())?;
+    if let Some(written) = &config.written_problems {
+        println!("{}", written.counts());
+    }
     let folder = arguments
         .run
         .clone()

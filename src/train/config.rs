@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::TrainError;
 use super::llama::LlamaSizes;
 use super::optimizer::OptimizerSettings;
+use super::written::{Written, WrittenSettings};
 use crate::formats::manifest::ImplicitFrom;
 use crate::problems::{self, Family, Split};
 
@@ -27,6 +29,12 @@ pub struct Config {
     pub problems: problems::Settings,
     /// Share of each family in a batch.
     pub mixture: Mixture,
+    /// Problems that people wrote, beside the generated ones; a command that trains with them needs their folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<WrittenSettings>,
+    /// These problems, once they are read; what does not train does without.
+    #[serde(skip)]
+    pub written_problems: Option<Arc<Written>>,
     pub tokenizer: TokenizerSettings,
     pub validation: ValidationSettings,
     pub target: TargetSettings,
@@ -396,6 +404,19 @@ impl Config {
         Ok(config)
     }
 
+    /// Reads the problems that people wrote, if the configuration names any, below the folder `data`.
+    pub fn read_written(&mut self, data: Option<&Path>) -> Result<(), TrainError> {
+        let Some(settings) = &self.written else {
+            return Ok(());
+        };
+        let folder = data.ok_or_else(|| TrainError::Setting {
+            field: "written",
+            message: "say with --data in which folder its files are".into(),
+        })?;
+        self.written_problems = Some(Arc::new(Written::read(settings, folder)?));
+        Ok(())
+    }
+
     /// Says which setting cannot be.
     pub fn check(&self) -> Result<(), TrainError> {
         let wrong = |field, message: String| Err(TrainError::Setting { field, message });
@@ -423,6 +444,16 @@ impl Config {
                 "mixture.borrowing",
                 format!("{} is not from 0 to 1", self.mixture.borrowing),
             );
+        }
+        if let Some(written) = &self.written {
+            for (field, share) in [
+                ("written.share", written.share),
+                ("written.renumbered", written.renumbered),
+            ] {
+                if !(0.0..=1.0).contains(&share) {
+                    return wrong(field, format!("{share} is not from 0 to 1"));
+                }
+            }
         }
         if let Some(message) = self.target.sizes.problem() {
             return wrong("target.sizes", message);

@@ -20,6 +20,9 @@ pub enum TrainError {
         field: &'static str,
         message: String,
     },
+    /// A public set is not of a form that is read.
+    #[error("{path}: {message}")]
+    Data { path: PathBuf, message: String },
     /// A stage needs what an earlier stage has not written yet.
     #[error("{path} is missing: run `semcot train {stage}` with the same configuration first")]
     EarlierStage { path: PathBuf, stage: &'static str },

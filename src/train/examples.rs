@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::config::{Config, Lesson, Mixture};
 use super::error::TrainError;
-use super::vocabulary::Vocabulary;
+use super::vocabulary::{QUESTION_PROMPT, Vocabulary};
+use super::written::{Written, WrittenSettings};
 use crate::problems::{Family, Problem, Random, Settings, Split, generate};
 
 /// A problem with its pieces tokenized apart (METHOD, section 4).
@@ -80,6 +81,7 @@ pub struct Stream {
     purpose: u64,
     mixture: Mixture,
     settings: Settings,
+    written: Option<(WrittenSettings, Arc<Written>)>,
     /// Empty but for the generator.
     curriculum: Vec<Lesson>,
 }
@@ -101,6 +103,7 @@ impl Stream {
             purpose: purpose as u64,
             mixture: config.mixture,
             settings: config.problems,
+            written: (config.written.clone()).zip(config.written_problems.clone()),
             curriculum: match purpose {
                 Purpose::Generator => config.curriculum.clone(),
                 _ => Vec::new(),
@@ -124,6 +127,13 @@ impl Stream {
             generate(family, Split::Train, seed, &settings)
         };
         let mut problems = Vec::with_capacity(count);
+        if let Some((written, all)) = &self.written {
+            let seed = mixed_seed(self.seed, self.purpose * 8 + 6, step as u64);
+            let mut random = Random::new(seed);
+            let part = (count as f64 * written.share).round() as usize;
+            problems.extend((0..part).map(|_| all.draw(&mut random, settings.max_steps)));
+        }
+        let count = count - problems.len();
         for (family, count) in self.mixture.counts(count) {
             let mut all = drawn(family)?;
             let borrowing = match family {
@@ -150,25 +160,18 @@ impl Stream {
             .collect())
     }
 
-    /// All pieces of so many problems of each family, for the tokenizer.
+    /// All pieces of so many problems of each family, and of all that people wrote, for the tokenizer.
     pub fn tokenizer_texts(&self, count: usize) -> Result<Vec<String>, TrainError> {
-        let mut texts = Vec::new();
+        let mut problems = Vec::new();
         for family in self.mixture.families() {
             let seed = mixed_seed(self.seed, self.purpose * 8 + family as u64, 0);
-            for problem in generate(family, Split::Train, seed, &self.settings)?.take(count) {
-                texts.push(format!(
-                    "{}{}",
-                    super::vocabulary::QUESTION_PROMPT,
-                    problem.query
-                ));
-                texts.extend([
-                    problem.reasoning,
-                    problem.condensed_reasoning,
-                    problem.answer,
-                ]);
-            }
+            problems.extend(generate(family, Split::Train, seed, &self.settings)?.take(count));
         }
-        Ok(texts)
+        if let Some((_, written)) = &self.written {
+            problems.extend(written.training());
+        }
+        let texts = problems.iter().flat_map(|it| it.texts(QUESTION_PROMPT));
+        Ok(texts.collect())
     }
 
     /// Random numbers of a step for choices besides the problems.
@@ -253,23 +256,26 @@ impl Epochs {
     }
 }
 
-/// The problems that checkpoints are chosen on, a family at a time.
-pub fn validation_examples(
+/// The problems that checkpoints are chosen on: those of each family, and those that people wrote, by name.
+pub fn validation_sets(
     config: &Config,
-    family: Family,
     vocabulary: &Vocabulary,
-) -> Result<Vec<Example>, TrainError> {
-    let seed = mixed_seed(
-        config.seed,
-        Purpose::Validation as u64 * 8 + family as u64,
-        0,
-    );
-    Ok(
-        generate(family, config.validation.split, seed, &config.problems)?
-            .take(config.validation.problems)
-            .map(|problem| Example::of(&problem, vocabulary))
-            .collect(),
-    )
+) -> Result<Vec<(String, Vec<Example>)>, TrainError> {
+    let purpose = Purpose::Validation as u64 * 8;
+    let count = config.validation.problems;
+    let example = |problem: Problem| Example::of(&problem, vocabulary);
+    let mut sets = Vec::new();
+    for family in config.mixture.families() {
+        let seed = mixed_seed(config.seed, purpose + family as u64, 0);
+        let problems = generate(family, config.validation.split, seed, &config.problems)?;
+        let examples = problems.take(count).map(example).collect();
+        sets.push((family.name().to_owned(), examples));
+    }
+    if let Some(written) = &config.written_problems {
+        let examples = written.validation().take(count).map(example).collect();
+        sets.push(("written".to_owned(), examples));
+    }
+    Ok(sets)
 }
 
 #[cfg(test)]

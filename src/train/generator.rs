@@ -16,7 +16,7 @@ use super::config::{
     Selection,
 };
 use super::error::TrainError;
-use super::examples::{Batches, Example, Purpose, Stream, validation_examples};
+use super::examples::{Batches, Example, Purpose, Stream, validation_sets};
 use super::kernels;
 use super::llama::{Llama, Named, Packing, rows_tensor};
 use super::optimizer::Change;
@@ -66,13 +66,7 @@ impl<'a> GeneratorStage<'a> {
         sentence: Option<SentenceTransformer>,
         device: &Device,
     ) -> Result<Self, TrainError> {
-        let families = config.mixture.families().into_iter();
-        let validation = families
-            .map(|family| {
-                let examples = validation_examples(config, family, vocabulary)?;
-                Ok((family.name().to_owned(), examples))
-            })
-            .collect::<Result<Vec<_>, TrainError>>()?;
+        let validation = validation_sets(config, vocabulary)?;
         let hidden_state = config.sentence_transformer.first_layer;
         let is_compared = match config.generator.alignment_space {
             AlignmentSpace::SentenceTransformer => sentence.is_some(),

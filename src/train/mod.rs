@@ -21,3 +21,4 @@ pub mod stages;
 pub mod target;
 pub mod trainer;
 pub mod vocabulary;
+pub mod written;

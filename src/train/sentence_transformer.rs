@@ -9,7 +9,7 @@ use serde_json::{Map, json};
 
 use super::config::{Config, Directions, SentenceAttention, SentenceSettings};
 use super::error::TrainError;
-use super::examples::{Batches, Example, Purpose, Stream, validation_examples};
+use super::examples::{Batches, Example, Purpose, Stream, validation_sets};
 use super::initialization::Normal;
 use super::kernels::{self, Kernels, Reach};
 use super::llama::{Decoder, Llama, Named, Packing};
@@ -124,10 +124,8 @@ impl<'a> SentenceStage<'a> {
         target: Llama,
         device: &Device,
     ) -> Result<Self, TrainError> {
-        let mut validation = Vec::new();
-        for family in config.mixture.families() {
-            validation.extend(validation_examples(config, family, vocabulary)?);
-        }
+        let sets = validation_sets(config, vocabulary)?.into_iter();
+        let validation = sets.flat_map(|(_, examples)| examples).collect();
         Ok(Self {
             sentence: SentenceTransformer::new(
                 &config.sentence_transformer,

@@ -9,14 +9,13 @@ use serde_json::{Map, json};
 
 use super::config::{Config, TargetSettings};
 use super::error::TrainError;
-use super::examples::{Example, Purpose, Stream, validation_examples};
+use super::examples::{Example, Purpose, Stream, validation_sets};
 use super::initialization::Normal;
 use super::kernels::{self, Kernels, Reach};
 use super::llama::{Llama, Named, Packing};
 use super::optimizer::Change;
 use super::trainer::{Loss, Part, Stage, Validation};
 use super::vocabulary::Vocabulary;
-use crate::problems::Family;
 
 /// Sequences with the labels of their last rows: row `i` from the end is to predict label `i` from the end.
 #[derive(Clone, Debug, Default)]
@@ -88,7 +87,7 @@ pub struct TargetStage<'a> {
     vocabulary: &'a Vocabulary,
     stream: Stream,
     settings: TargetSettings,
-    validation: Arc<Vec<(Family, Vec<Example>)>>,
+    validation: Arc<Vec<(String, Vec<Example>)>>,
 }
 
 /// Problems that are validated at a time.
@@ -101,16 +100,12 @@ impl<'a> TargetStage<'a> {
         kernels: Kernels,
         device: &Device,
     ) -> Result<Self, TrainError> {
-        let families = config.mixture.families().into_iter();
-        let validation = families
-            .map(|family| Ok((family, validation_examples(config, family, vocabulary)?)))
-            .collect::<Result<Vec<_>, TrainError>>()?;
         Ok(Self {
             model: untrained_target(config, vocabulary, kernels, device),
             vocabulary,
             stream: Stream::new(config, Purpose::Target),
             settings: config.target,
-            validation: Arc::new(validation),
+            validation: Arc::new(validation_sets(config, vocabulary)?),
         })
     }
 }
@@ -191,7 +186,7 @@ impl Stage for TargetStage<'_> {
     fn validate(&self) -> Result<Validation, TrainError> {
         let mut figures = Map::new();
         let (mut explicit_sum, mut direct_sum) = (0.0, 0.0);
-        for (family, examples) in self.validation.iter() {
+        for (name, examples) in self.validation.iter() {
             let mut right = [0usize; 2];
             for chunk in examples.chunks(VALIDATION_CHUNK) {
                 for (mode, right) in right.iter_mut().enumerate() {
@@ -210,8 +205,8 @@ impl Stage for TargetStage<'_> {
                 }
             }
             let [explicit, direct] = right.map(|right| right as f64 / examples.len() as f64);
-            figures.insert(format!("{}_explicit", family.name()), json!(explicit));
-            figures.insert(format!("{}_direct", family.name()), json!(direct));
+            figures.insert(format!("{name}_explicit"), json!(explicit));
+            figures.insert(format!("{name}_direct"), json!(direct));
             explicit_sum += explicit;
             direct_sum += direct;
         }
