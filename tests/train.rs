@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use burn::Tensor;
 use burn::tensor::Device;
 use semcot::evaluation::Item;
-use semcot::evaluation::run::evaluate;
+use semcot::evaluation::run::{Evaluation, Questions};
 use semcot::formats::source::FileSource;
 use semcot::model::run::{GeneratorInput, Inspect, Request};
 use semcot::model::step::EMBEDDING_GIVEN;
@@ -336,9 +336,9 @@ fn an_exported_pair_computes_what_training_did() {
     let mut pair = pollster::block_on(load_on_cpu(&manifest, &files.0, &files.1, options))
         .expect("the pair loads");
     let items: Vec<Item> = problems.into_iter().map(Item::from).collect();
-    let options = AskOptions::new(Mode::Implicit);
     let mut exact = 0;
-    let asked = evaluate(&mut pair, &items, &[Mode::Implicit], &options, |asked| {
+    let mut evaluation = Evaluation::new(&[Mode::Implicit], Questions::OfEachSeed);
+    let asked = evaluation.ask(&mut pair, &items, 1, AskOptions::new, |asked| {
         exact += u64::from(asked.answer.text == asked.truth);
         ControlFlow::Continue(())
     });

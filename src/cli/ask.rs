@@ -82,10 +82,10 @@ where
 {
     let modes = arguments.mode.modes();
     let options = |mode| AskOptions {
-        mode,
         implicit_tokens: arguments.implicit_tokens,
         max_tokens: arguments.max_tokens,
         tokens_per_submit: arguments.tokens_per_submit,
+        ..AskOptions::new(mode)
     };
     let silent = |_| ControlFlow::Continue(());
     // Unmeasured first: pipelines are compiled and caches filled, so that modes compare fairly.

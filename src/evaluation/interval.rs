@@ -1,12 +1,12 @@
 //! How far a measured share can be from the true one.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The 97.5 % point of the normal distribution: five per cent outside, half of it on each side.
 const Z: f64 = 1.959_963_984_540_054;
 
 /// Bounds of a share, as fractions.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Lower bound, at least 0.
     pub low: f64,
@@ -24,6 +24,11 @@ impl Interval {
     /// assert!(interval.low > 0.981 && interval.high < 0.995);
     /// ```
     pub fn wilson(right: u64, n: u64) -> Self {
+        Self::of_share(right.min(n) as f64 / n.max(1) as f64, n)
+    }
+
+    /// The same for a share that was found on `n` questions, which a mean over several runs on them is too.
+    pub fn of_share(share: f64, n: u64) -> Self {
         if n == 0 {
             return Self {
                 low: 0.0,
@@ -31,7 +36,6 @@ impl Interval {
             };
         }
         let n_f = n as f64;
-        let share = right.min(n) as f64 / n_f;
         let z2 = Z * Z;
         let center = share + z2 / (2.0 * n_f);
         let margin = Z * (share * (1.0 - share) / n_f + z2 / (4.0 * n_f * n_f)).sqrt();

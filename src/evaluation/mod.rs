@@ -7,9 +7,12 @@ pub mod items;
 pub mod look;
 pub mod rules;
 pub mod run;
+pub mod seeds;
+pub mod sweep;
 pub mod tally;
 
 pub use interval::Interval;
 pub use items::{Item, ItemsError, read_items};
 pub use rules::AnswerKind;
+pub use seeds::MeanSd;
 pub use tally::{Accuracy, Tally};

@@ -101,37 +101,53 @@ impl AnswerKind {
     }
 }
 
-/// A whole text as a number, thousands commas left out.
+/// A whole text as a number.
 fn number(text: &str) -> Option<f64> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let plain = !digits.is_empty()
-        && digits
-            .chars()
-            .all(|c| c.is_ascii_digit() || matches!(c, '.' | ','));
-    plain.then(|| text.replace(',', "").parse().ok()).flatten()
-}
-
-/// The first number in the text: digits with thousands commas, a fraction, a minus sign that touches them.
-fn first_number(text: &str) -> Option<f64> {
-    let start = text.find(|c: char| c.is_ascii_digit())?;
-    let rest = &text[start..];
-    let end = rest
-        .char_indices()
-        .zip(rest[1..].chars().map(Some).chain([None]));
-    // A comma or a point belongs to the number only before another digit, as in "1,234" but not in "7, then".
-    let end = end
-        .take_while(|((_, c), next)| {
-            c.is_ascii_digit()
-                || (matches!(c, ',' | '.') && next.is_some_and(|next| next.is_ascii_digit()))
-        })
-        .map(|((at, c), _)| at + c.len_utf8())
-        .last()?;
-    let value = number(&rest[..end])?;
-    Some(if text[..start].ends_with('-') {
+    let digits = text.strip_prefix(MINUS_SIGNS).unwrap_or(text);
+    let (value, bytes) = number_at_start(digits)?;
+    (bytes == digits.len()).then_some(if digits.len() < text.len() {
         -value
     } else {
         value
     })
+}
+
+/// The first number in the text, with a minus sign that touches it.
+fn first_number(text: &str) -> Option<f64> {
+    let digit = text.find(|c: char| c.is_ascii_digit())?;
+    // A point before the first digit is the number's own (".5") unless it ends a word ("so.5").
+    let start = match text[..digit].strip_suffix('.') {
+        Some(before) if !before.ends_with(|c: char| c.is_alphanumeric() || c == '.') => digit - 1,
+        _ => digit,
+    };
+    let (value, _) = number_at_start(&text[start..])?;
+    let is_negative = text[..start].ends_with(MINUS_SIGNS);
+    Some(if is_negative { -value } else { value })
+}
+
+/// The hyphen that models write, and the sign of mathematics.
+const MINUS_SIGNS: [char; 2] = ['-', '\u{2212}'];
+
+/// The unsigned number that a text begins with, and its length in bytes: digits, commas between thousands
+/// ("1,234", but of "3,10" only the 3), and a point with digits behind it.
+fn number_at_start(text: &str) -> Option<(f64, usize)> {
+    let bytes = text.as_bytes();
+    let digits = |from: usize| {
+        let digits = bytes[from..].iter().take_while(|it| it.is_ascii_digit());
+        digits.count()
+    };
+    let mut end = digits(0);
+    if (1..=3).contains(&end) {
+        while bytes.get(end) == Some(&b',') && digits(end + 1) == 3 {
+            end += 4;
+        }
+    }
+    if bytes.get(end) == Some(&b'.') && digits(end + 1) > 0 {
+        end += 1 + digits(end + 1);
+    }
+    // Digits, commas and points are ASCII, so these are whole characters.
+    let value = text[..end].replace(',', "").parse().ok()?;
+    Some((value, end))
 }
 
 /// All matches of `-?\d+\.?\d*`, from left to right, none overlapping.
@@ -199,8 +215,50 @@ mod tests {
         ] {
             assert!(!Number.is_right(text, answer), "{text}");
         }
-        assert!(Number.is_right("7, then 8.", "7"));
-        assert!(Number.is_right("1,234", "1,234"));
+    }
+
+    #[test]
+    fn the_strict_rule_reads_numbers_as_people_write_them() {
+        for (text, answer) in [
+            ("7, then 8.", "7"),
+            ("1,234", "1,234"),
+            ("1234", "1,234"),
+            ("$1,234,567 in all", "1234567"),
+            ("1,234.50", "1234.5"),
+            ("5", "5.0"),
+            ("5.0", "5"),
+            ("5.00 dollars", "5"),
+            ("007", "7"),
+            (".5", "0.5"),
+            ("0.5", ".5"),
+            ("so.5", "5"),
+            ("5.", "5"),
+            ("\u{2212}5", "-5"),
+            ("-1,000", "-1000"),
+            ("-0", "0"),
+            // Not thousands: a list, a date, a version.
+            ("3,10", "3"),
+            ("3,1000", "3"),
+            ("1234,567", "1234"),
+            ("1,2345", "1"),
+            ("1.2.3", "1.2"),
+            ("12:30", "12"),
+            ("50%", "50"),
+            ("10-4", "10"),
+        ] {
+            assert!(Number.is_right(text, answer), "{text} for {answer}");
+        }
+        for (text, answer) in [
+            ("1,234", "1"),
+            ("1,234", "234"),
+            ("1,234", "1.234"),
+            ("5.01", "5"),
+            ("5", "-5"),
+            ("3,10", "310"),
+            ("- 5", "-5"),
+        ] {
+            assert!(!Number.is_right(text, answer), "{text} for {answer}");
+        }
     }
 
     #[test]
@@ -237,14 +295,27 @@ mod tests {
             ("12", Number),
             ("1,234", Number),
             ("-0.5", Number),
+            ("5.0", Number),
             ("yes", YesNo),
             ("No", YesNo),
             ("C", Letter),
         ] {
             assert_eq!(AnswerKind::of(answer), Some(kind), "{answer}");
         }
-        assert_eq!(AnswerKind::of("perhaps"), None);
-        assert_eq!(AnswerKind::of(""), None);
+        for answer in [
+            "perhaps",
+            "",
+            "1,23",
+            "1.2.3",
+            "12 apples",
+            "-",
+            ".",
+            "1e3",
+            "NaN",
+            "inf",
+        ] {
+            assert_eq!(AnswerKind::of(answer), None, "{answer}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Counting right answers by both rules.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::interval::Interval;
 use super::items::Item;
@@ -17,7 +17,7 @@ pub struct Tally {
 }
 
 /// A tally as shares, for reports.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Accuracy {
     /// Answers judged.
     pub n: u64,

@@ -18,7 +18,7 @@ use super::pair::{AskError, AskOptions, Pair};
 pub const MAX_REPEATS: u32 = 1000;
 
 /// What to compare.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CompareOptions {
     /// Modes, in the order in which they take turns.
     pub modes: Vec<Mode>,

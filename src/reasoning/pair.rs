@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use serde::Serialize;
 
 use crate::formats::manifest::Manifest;
+use crate::model::Sampling;
 use crate::model::run::{Execute, Request};
 use crate::tokenizer::Tokenizer;
 
@@ -22,7 +23,7 @@ pub const MAX_IMPLICIT_TOKENS: u32 = 64;
 pub const MAX_QUESTION_BYTES: usize = 1 << 20;
 
 /// How to ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AskOptions {
     /// Which way to answer.
     pub mode: Mode,
@@ -32,6 +33,8 @@ pub struct AskOptions {
     pub max_tokens: Option<u32>,
     /// Tokens decoded a submit; the device's measured default where absent.
     pub tokens_per_submit: Option<u32>,
+    /// How tokens are chosen: greedily by default.
+    pub sampling: Sampling,
 }
 
 impl AskOptions {
@@ -42,6 +45,7 @@ impl AskOptions {
             implicit_tokens: None,
             max_tokens: None,
             tokens_per_submit: None,
+            sampling: Sampling::default(),
         }
     }
 }
@@ -128,7 +132,7 @@ pub struct Pair<E> {
     pub(super) tokenizer: Tokenizer,
     /// Embeddings of texts that were compared before.
     pub(super) embedded: Embedded,
-    prompts: Prompts,
+    pub(super) prompts: Prompts,
     implicit_tokens: u32,
     max_tokens: u32,
 }
@@ -281,6 +285,10 @@ impl<E: Execute> Pair<E> {
         let request = self
             .prompts
             .request(&self.tokenizer, question, options.mode, limits);
+        let request = Request {
+            sampling: options.sampling,
+            ..request
+        };
         let context_length = self.executor.context_length();
         if request.target_ids.len() + limits.max_tokens as usize > context_length as usize {
             return Err(AskError::QuestionTooLong {

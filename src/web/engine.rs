@@ -165,10 +165,10 @@ pub(super) fn tell<T: Serialize + ?Sized>(
 impl From<Ask> for AskOptions {
     fn from(ask: Ask) -> Self {
         AskOptions {
-            mode: ask.mode,
             implicit_tokens: ask.implicit_tokens,
             max_tokens: ask.max_tokens,
             tokens_per_submit: ask.tokens_per_submit,
+            ..AskOptions::new(ask.mode)
         }
     }
 }
