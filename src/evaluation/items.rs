@@ -321,7 +321,7 @@ mod tests {
             ),
             (
                 "[\n{\"query\": \"a\",\n\"answer\": oops}]",
-                "line 3, column 12: not JSON",
+                "line 3, column 11: not JSON",
             ),
             (
                 "[{\"query\": \"a\", \"answer\": 1e999}]",
