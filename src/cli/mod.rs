@@ -13,6 +13,7 @@ mod kernels;
 mod logits;
 mod look;
 mod pair;
+mod probe;
 #[cfg(feature = "train")]
 mod score;
 mod tokenize;
@@ -41,6 +42,7 @@ enum Command {
     Kernels(kernels::Arguments),
     Logits(logits::Logits),
     Look(look::Arguments),
+    Probe(probe::Arguments),
     Tokenize(tokenize::Arguments),
     #[cfg(feature = "train")]
     Train(train::Train),
@@ -66,6 +68,7 @@ pub fn run() -> Result<(), CommandError> {
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Logits(logits) => logits::run(&logits),
         Command::Look(arguments) => look::run(&arguments),
+        Command::Probe(arguments) => probe::run(&arguments),
         Command::Tokenize(arguments) => tokenize::run(&arguments),
         #[cfg(feature = "train")]
         Command::Train(train) => train::run(&train),

@@ -244,6 +244,10 @@ impl<P: Pause> Inspect for CpuPair<P> {
         self.target.embeddings(ids)
     }
 
+    async fn hidden_states(&mut self, ids: &[u32]) -> Result<Vec<f32>, RequestError> {
+        until_whole(self.forward(ids, &[], Head::HiddenStates.into()).await?)
+    }
+
     async fn embed_texts(&mut self, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>, RequestError> {
         let sentence = self.sentence.as_mut();
         let (sentence, first_layer) = sentence.ok_or(RequestError::NoSentenceTransformer)?;

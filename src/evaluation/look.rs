@@ -5,9 +5,10 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Interval;
+use super::map::{MapPoint, PointMap, principal_components};
 use crate::model::run::Inspect;
 use crate::problems::Problem;
 use crate::reasoning::inspect::Compare;
@@ -17,7 +18,7 @@ use crate::reasoning::{AskError, InspectOptions, Inspection, Pair};
 const NEAREST: u32 = 5;
 
 /// How many of how many, with its interval.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Share {
     /// As a fraction.
     pub share: f64,
@@ -26,7 +27,7 @@ pub struct Share {
 }
 
 /// What was found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Looked {
     /// Questions looked at.
     pub n: u64,
@@ -57,6 +58,9 @@ pub struct Looked {
     pub embedding_norm: f64,
     /// Median over questions of the mean cosine between two of its vectors; 0 where there is one.
     pub vector_cosine: f64,
+    /// All vectors of each question, side by side, along their principal components.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map: Option<PointMap>,
 }
 
 /// Values gathered on the way.
@@ -90,6 +94,7 @@ pub async fn look<E: Inspect>(
     let bank: BTreeSet<&String> = others.iter().map(|it| &it.reasoning).collect();
     let bank: Vec<String> = bank.into_iter().cloned().collect();
     let mut sums = Sums::default();
+    let mut vectors = Vec::with_capacity(problems.len());
     for (index, problem) in problems.iter().enumerate() {
         let options = InspectOptions {
             implicit_tokens,
@@ -103,11 +108,34 @@ pub async fn look<E: Inspect>(
         let behind = problems[index + 1..].iter().chain(&problems[..index]);
         let mut different = behind.filter(|it| it.answer != problem.answer);
         sums.add(&found, &problem.answer, different.next());
+        vectors.push(found.values);
         if on_question(index as u64 + 1).is_break() {
             break;
         }
     }
-    Ok(sums.finish(bank.len()))
+    Ok(Looked {
+        map: Some(map(problems, &vectors)),
+        ..sums.finish(bank.len())
+    })
+}
+
+/// Places to four digits behind the point: more than a chart shows.
+fn map(problems: &[Problem], vectors: &[Vec<f32>]) -> PointMap {
+    let (shares, places) = principal_components(vectors);
+    let rounded = |value: f64| (value * 1e4).round() / 1e4;
+    let points = problems
+        .iter()
+        .zip(places)
+        .map(|(problem, [x, y])| MapPoint {
+            x: rounded(x),
+            y: rounded(y),
+            answer: problem.answer.clone(),
+            steps: problem.steps,
+        });
+    PointMap {
+        shares,
+        points: points.collect(),
+    }
 }
 
 impl Sums {
@@ -154,10 +182,10 @@ impl Sums {
         Looked {
             n,
             bank,
-            own_first: share(within(1.0), n),
-            own_among_five: share(within(5.0), n),
-            answer_near: share(self.answer_near, n),
-            other_answer_near: share(self.other_answer_near, self.other_answers),
+            own_first: Share::of(within(1.0), n),
+            own_among_five: Share::of(within(5.0), n),
+            answer_near: Share::of(self.answer_near, n),
+            other_answer_near: Share::of(self.other_answer_near, self.other_answers),
             median_rank: median(self.ranks),
             own_cosine: median(self.own_cosines),
             best_other_cosine: median(self.best_other_cosines),
@@ -166,14 +194,18 @@ impl Sums {
             norm: median(self.norms),
             embedding_norm: self.embedding_norm,
             vector_cosine: median(self.vector_cosines),
+            map: None,
         }
     }
 }
 
-fn share(of: u64, n: u64) -> Share {
-    Share {
-        share: of as f64 / n.max(1) as f64,
-        interval: Interval::wilson(of, n),
+impl Share {
+    /// So many of so many.
+    pub fn of(right: u64, n: u64) -> Self {
+        Self {
+            share: right as f64 / n.max(1) as f64,
+            interval: Interval::wilson(right, n),
+        }
     }
 }
 

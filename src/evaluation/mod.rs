@@ -5,6 +5,8 @@ pub mod bench;
 pub mod interval;
 pub mod items;
 pub mod look;
+pub mod map;
+pub mod probe;
 pub mod rules;
 pub mod run;
 pub mod seeds;

@@ -97,6 +97,11 @@ impl Inspect for GpuPair {
         self.values(&staging).await
     }
 
+    async fn hidden_states(&mut self, ids: &[u32]) -> Result<Vec<f32>, GpuError> {
+        let options = Head::HiddenStates.into();
+        self.target().forward(ids, &[], options).await
+    }
+
     async fn embed_texts(&mut self, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>, GpuError> {
         let sentence = self.sentence()?;
         sentence.embed_texts(self.target(), texts).await

@@ -114,6 +114,9 @@ pub trait Inspect: Execute {
     /// The target's input embeddings `[ids.len(), hidden_size]` of tokens.
     async fn embeddings(&mut self, ids: &[u32]) -> Result<Vec<f32>, Self::Error>;
 
+    /// The target's hidden states `[ids.len(), hidden_size]` after its final norm.
+    async fn hidden_states(&mut self, ids: &[u32]) -> Result<Vec<f32>, Self::Error>;
+
     /// The sentence transformer's embedding of each text, by the ids that the target reads.
     ///
     /// # Errors

@@ -13,8 +13,10 @@ pub mod pair;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod pairing;
 pub mod request;
+pub mod states;
 
 pub use answer::Answer;
 pub use inspect::{Alignment, InspectOptions, Inspection};
 pub use mode::{Mode, UnknownMode};
 pub use pair::{AskError, AskOptions, Pair, PairError, Piece};
+pub use states::States;

@@ -190,6 +190,10 @@ impl Inspect for PairExecutor {
         self.target.embeddings(ids)
     }
 
+    async fn hidden_states(&mut self, ids: &[u32]) -> Result<Vec<f32>, RequestError> {
+        self.target.hidden_states(ids, &[])
+    }
+
     async fn embed_texts(&mut self, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>, RequestError> {
         let sentence = self.sentence.as_mut();
         let (sentence, first_layer) = sentence.ok_or(RequestError::NoSentenceTransformer)?;
