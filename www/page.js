@@ -21,6 +21,7 @@ import { familiesOf, showQuestion } from "./views/question.js";
 import { showSingle } from "./views/single.js";
 import { showTiming } from "./views/timing.js";
 import { showTrouble } from "./views/trouble.js";
+import { showWebGpu } from "./views/webgpu.js";
 
 /** Failures after which the model must be loaded by hand; after the others the engine goes on, or starts anew by itself. */
 const FATAL = ["out-of-memory"];
@@ -38,7 +39,7 @@ let looking = null;
 let current = new AbortController();
 /** Stops the loading under way. */
 let loading = new AbortController();
-const views = [showLanguage, showTrouble, showLoading, showQuestion, showHeadline, showLanes, showTiming, showFacts, showBatch, showSingle, showOwn];
+const views = [showLanguage, showTrouble, showWebGpu, showLoading, showQuestion, showHeadline, showLanes, showTiming, showFacts, showBatch, showSingle, showOwn];
 
 /** @param {Partial<import("./state.js").State>} [change] */
 function update(change = {}) {

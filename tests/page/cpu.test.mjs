@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { ask, readLane, startHarness, untilReady } from "./harness.mjs";
+import { ask, readLane, serious, startHarness, untilReady } from "./harness.mjs";
 
 const QUESTION = "Maria has 12 apples. She gives 5 apples to Tom. Then she buys 2 more apples. How many apples does Maria have now?";
 
@@ -51,9 +51,31 @@ test("without_webgpu_the_page_answers_right_in_every_mode_and_says_what_computes
     assert.match(lanes[1].reasoning, /12 - 5 = 7/);
     const facts = await page.locator("#facts").textContent();
     assert.ok(facts?.includes("CPU, wasm SIMD") && facts.includes(says), facts ?? "");
+    // How to turn WebGPU on is there for who wants it, and in nobody's way.
+    const way = page.locator("#webgpu-ways [data-browser=chrome]");
+    assert.equal(await way.isVisible(), false);
+    await page.click("#webgpu summary");
+    assert.ok(await way.isVisible() && (await way.textContent())?.includes("chrome://flags/#enable-unsafe-webgpu"));
+    assert.deepEqual(await serious(page), []);
     assert.deepEqual(consoleErrors, []);
     await close();
   }
+});
+
+test("who_asked_for_the_cpu_is_not_told_how_to_turn_webgpu_on", async () => {
+  const { page, close } = await without.open({ device: "cpu" });
+  await untilReady(page);
+  assert.match((await page.textContent("#facts")) ?? "", /the CPU was asked for/);
+  assert.equal(await page.isVisible("#webgpu"), false);
+  await close();
+});
+
+test("where_only_a_software_adapter_computes_the_page_says_how_to_turn_webgpu_on", async () => {
+  const { page, close } = await withGpu.open({ device: "auto" });
+  await untilReady(page);
+  assert.match((await page.textContent("#facts")) ?? "", /WebGPU here is computed by the CPU/);
+  assert.ok(await page.isVisible("#webgpu summary"));
+  await close();
 });
 
 test("both_devices_write_the_same_tokens_and_the_cpu_times_its_phases", async () => {

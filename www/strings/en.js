@@ -20,6 +20,7 @@ export const en = {
     lede: "A small model thinks a problem through in {count}, and a frozen language model answers from them at once instead of writing its reasoning out. Everything runs here, in your browser.",
     noscript: "This page computes the answers itself, so it needs JavaScript.",
     reload: "Load the engine again",
+    webGpuTitle: "If this device has a GPU: how to turn WebGPU on",
     webGpuChrome: "Chrome and Edge have WebGPU from version 113 on (Android: 121; Linux: 144 with Intel, 147 with NVIDIA graphics). If yours is newer, switch on graphics acceleration in its settings under System; on Linux and on Windows for ARM, also enable chrome://flags/#enable-unsafe-webgpu.",
     webGpuFirefox: "Firefox has it from version 141 on under Windows, and from 147 on Macs with Apple processors. Elsewhere, set dom.webgpu.enabled and gfx.webgpu.ignore-blocklist to true in about:config.",
     webGpuSafari: "Safari, and every browser on an iPhone or iPad, has it from version 26 of macOS, iOS and iPadOS on. Before that, look for WebGPU among the feature flags in Safari's advanced settings.",
@@ -305,7 +306,8 @@ export const en = {
     device: "Why this one",
     deviceReason: {
       asked: "the CPU was asked for",
-      noWebGpu: (/** @type {string} */ reason) => `WebGPU cannot be used, so the CPU computes, on one thread. ${reason}`,
+      noWebGpu: "WebGPU cannot be used, so the CPU computes, on one thread",
+      insecure: "WebGPU is only offered over HTTPS or on localhost, so the CPU computes, on one thread",
       large: "WebGPU here is computed by the CPU as well, and this model is too large to be tried both ways; wasm SIMD is used",
       faster: {
         cpu: (/** @type {string} */ cpu, /** @type {string} */ gpu) =>

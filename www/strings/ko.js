@@ -18,6 +18,7 @@ export const ko = {
     lede: "작은 모델이 문제를 {count}로 생각해 넘겨주면, 고정된 언어 모델은 풀이를 글로 쓰는 대신 그 벡터를 읽고 곧바로 답합니다. 모든 계산은 이 브라우저 안에서 이루어집니다.",
     noscript: "이 페이지는 답을 직접 계산하므로 JavaScript가 필요합니다.",
     reload: "엔진 다시 불러오기",
+    webGpuTitle: "GPU가 있는 기기라면: WebGPU 켜는 방법",
     webGpuChrome: "Chrome과 Edge는 113 버전부터 WebGPU를 지원합니다(Android는 121, Linux는 Intel 그래픽에서 144, NVIDIA 그래픽에서 147). 버전이 더 높다면 설정의 ‘시스템’에서 그래픽 가속을 켜세요. Linux와 ARM용 Windows에서는 chrome://flags/#enable-unsafe-webgpu 도 켜야 합니다.",
     webGpuFirefox: "Firefox는 Windows에서 141 버전부터, Apple 프로세서를 쓰는 Mac에서 147 버전부터 지원합니다. 그 밖의 환경에서는 about:config에서 dom.webgpu.enabled와 gfx.webgpu.ignore-blocklist를 true로 바꾸세요.",
     webGpuSafari: "Safari와 iPhone, iPad의 모든 브라우저는 macOS, iOS, iPadOS 26부터 지원합니다. 이전 버전이라면 Safari 고급 설정의 기능 플래그에서 WebGPU를 찾아보세요.",
@@ -298,7 +299,8 @@ export const ko = {
     device: "이 장치를 쓰는 이유",
     deviceReason: {
       asked: "CPU를 쓰도록 지정했습니다",
-      noWebGpu: (reason) => `WebGPU를 쓸 수 없어 CPU의 스레드 하나로 계산합니다. ${reason}`,
+      noWebGpu: "WebGPU를 쓸 수 없어 CPU의 스레드 하나로 계산합니다",
+      insecure: "WebGPU는 HTTPS나 localhost에서만 쓸 수 있어 CPU의 스레드 하나로 계산합니다",
       large: "이 브라우저의 WebGPU도 CPU로 계산되며, 모델이 커서 두 방식을 비교해 보지 않고 wasm SIMD를 씁니다",
       faster: {
         cpu: (cpu, gpu) => `이 브라우저의 WebGPU도 CPU로 계산되는데 더 느립니다. 토큰 열여섯 개를 읽고 열여섯 개를 쓰는 데 WebGPU는 ${gpu}, wasm SIMD는 ${cpu} 걸렸습니다`,

@@ -71,9 +71,9 @@ function adapterText({ name, software }) {
  * Why the CPU computes, or a software adapter; nothing of a graphics device.
  * @param {import("../device.js").DeviceFacts} device
  */
-function deviceText({ kind, reason, noWebGpu, measuredMs }) {
+function deviceText({ kind, reason, measuredMs }) {
   const words = strings.facts.deviceReason;
-  if (reason === "no-webgpu") return words.noWebGpu(noWebGpu ?? "");
+  if (reason === "no-webgpu") return isSecureContext ? words.noWebGpu : words.insecure;
   if (reason === "large") return words.large;
   if (measuredMs !== null) return words.faster[kind](strings.time(measuredMs.cpu), strings.time(measuredMs.gpu));
   return reason === "asked" && kind === "cpu" ? words.asked : null;

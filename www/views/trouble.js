@@ -9,9 +9,6 @@ const title = find("#trouble-title", HTMLElement);
 const advice = find("#trouble-advice", HTMLElement);
 const reason = find("#trouble-reason", HTMLElement);
 const reload = find("#trouble-reload", HTMLButtonElement);
-const webGpu = find("#trouble-webgpu", HTMLElement);
-const own = browserName();
-for (const item of webGpu.children) if (item instanceof HTMLElement) item.toggleAttribute("data-own", item.dataset.browser === own);
 
 /** @param {import("../state.js").State} state */
 export function showTrouble({ trouble, engine }) {
@@ -22,16 +19,7 @@ export function showTrouble({ trouble, engine }) {
     setText(title, words.title);
     setText(advice, words.advice);
     setText(reason, trouble.message);
-    webGpu.hidden = trouble.code !== "no-webgpu";
     reload.hidden = engine !== null;
   }
   panel.hidden = trouble === null;
-}
-
-/** Which of the ways to turn WebGPU on is the visitor's. Only the emphasis depends on it. */
-function browserName() {
-  const { userAgent } = navigator;
-  if (/iPhone|iPad/.test(userAgent)) return "safari";
-  if (/Firefox/.test(userAgent)) return "firefox";
-  return /Chrome|Chromium|Edg/.test(userAgent) ? "chrome" : "safari";
 }
