@@ -36,14 +36,12 @@ const PROBE = { promptTokens: 16, decodeTokens: 16, repeats: 3 };
 export const MOST_MEASURED_BYTES = 4 << 20;
 
 /**
- * @param {"auto" | Device} wanted
+ * @param {Pick<import("./semcot.js").LoadSettings, "device" | "kernels">} settings
  * @returns {Promise<Choice>}
  */
-export async function chooseDevice(wanted) {
+export async function chooseDevice(settings) {
+  const wanted = wantedDevice(settings);
   if (wanted === "cpu") return { facts: factsOf("cpu", CPU, "asked"), adapter: CPU };
-  if (wanted !== "gpu" && wanted !== "auto") {
-    throw new SemCoTError("bad-input", `device is ${JSON.stringify(wanted)}: it must be "auto", "gpu" or "cpu".`);
-  }
   const found = wanted === "gpu" ? await requireWebGpu() : await findAdapter();
   if (found === null) {
     const noWebGpu = await requireWebGpu().then(() => null, (error) => SemCoTError.from(error).message);
@@ -52,6 +50,19 @@ export async function chooseDevice(wanted) {
   const adapter = describeAdapter(found);
   if (wanted === "auto" && adapter.software) return { facts: null, adapter };
   return { facts: factsOf("gpu", adapter, wanted === "gpu" ? "asked" : "hardware"), adapter };
+}
+
+/**
+ * @param {Pick<import("./semcot.js").LoadSettings, "device" | "kernels">} settings
+ * @returns {"auto" | Device}
+ */
+function wantedDevice({ device = "auto", kernels }) {
+  if (!["auto", "gpu", "cpu"].includes(device)) {
+    throw new SemCoTError("bad-input", `device is ${JSON.stringify(device)}: it must be "auto", "gpu" or "cpu".`);
+  }
+  if (kernels === undefined) return device;
+  if (device === "cpu") throw new SemCoTError("bad-input", 'kernels are those of a graphics device, and device is "cpu": leave one of the two out.');
+  return "gpu";
 }
 
 /**

@@ -74,7 +74,7 @@ export class LocalEngine {
    * @returns {Promise<{ info: Info, files: import("./files.js").Found }>}
    */
   async load(model, settings, { signal, emit }) {
-    const choice = await chooseDevice(settings.device ?? "auto");
+    const choice = await chooseDevice(settings);
     const urls = { gpu: settings.wasmUrl, cpu: settings.cpuWasmUrl };
     this.#device = choice.facts?.kind ?? "cpu";
     const wasm = await startWasm(this.#device, urls[this.#device]);

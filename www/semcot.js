@@ -41,8 +41,8 @@ export const MODES = /** @type {readonly Mode[]} */ (["implicit", "explicit", "d
  *   by wasm SIMD where the browser offers none, or only one that is computed by the CPU and measures slower
  * @property {"await" | "wake"} [readBack] how results are waited for: Firefox is woken, others are not, unless told
  * @property {"f16" | "f32"} [kv] type of cached keys and values; `f16` unless told
- * @property {KernelSettings} [kernels] how the compute shaders are put together; what was measured best on this
- *   device unless told
+ * @property {KernelSettings} [kernels] how the compute shaders are put together, which also asks for the graphics
+ *   device; what was measured best on this device unless told
  */
 
 /**

@@ -235,13 +235,32 @@ test("disposing_frees_the_models_and_loading_again_takes_no_more_memory", async 
   await close();
 });
 
+test("who_asks_for_kernels_gets_the_graphics_device_that_runs_them", async () => {
+  const { run, wasm, close } = await openPage(withGpu);
+  const { facts, refused } = await run(`
+    const kernels = { reduce: "serial" };
+    const facts = [];
+    for (const settings of [{ kernels }, { kernels, device: "auto" }]) {
+      const engine = await SemCoT.load("models/mini/", settings);
+      facts.push([engine.info.device.kind, engine.info.device.reason, engine.info.kernels.name]);
+      await engine.dispose();
+    }
+    return { facts, refused: await caught(SemCoT.load("models/mini/", { kernels, device: "cpu" })) };`);
+  assert.deepEqual(facts, [["gpu", "asked", "serial"], ["gpu", "asked", "serial"]]);
+  assert.equal(refused.code, "bad-input");
+  assert.match(refused.message, /kernels .* device is "cpu"/);
+  assert.deepEqual([...new Set(wasm)], ["semcot_bg.wasm"]);
+  await close();
+});
+
 test("a_device_that_there_is_not_is_refused", async () => {
   const { run, close } = await openPage(without);
-  const [unknown, gpu] = await run(`return [
+  const [unknown, gpu, kernels] = await run(`return [
     await caught(SemCoT.load("models/mini/", { device: "tpu" })),
     await caught(SemCoT.load("models/mini/", { device: "gpu" })),
+    await caught(SemCoT.load("models/mini/", { kernels: { reduce: "serial" } })),
   ];`);
-  assert.deepEqual([unknown.code, gpu.code], ["bad-input", "no-webgpu"]);
+  assert.deepEqual([unknown.code, gpu.code, kernels.code], ["bad-input", "no-webgpu", "no-webgpu"]);
   assert.match(unknown.message, /"tpu"/);
   await close();
 });
