@@ -1,21 +1,21 @@
 // The reference part of docs/api.html, written from the JSDoc of www/semcot.js by TypeScript's own reading
-// of it: `npm run docs`. A test holds the committed page to what this writes.
+// of it. `docs.mjs` puts it in its place.
 
-import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
-import { ROOT, Trouble, isMain, runMain } from "./commands.mjs";
+import { ROOT, Trouble } from "./commands.mjs";
 
-export const API_PAGE = join(ROOT, "docs", "api.html");
 const INTERFACE = join(ROOT, "www", "semcot.js");
 /** Types that the exports are made of and that people meet. */
 const BESIDE = { "www/errors.js": ["ErrorCode"], "www/device.js": ["DeviceFacts"], "www/kept.js": ["KeptModel", "KeptEstimate"], "www/sources.js": ["Storage"] };
 const [BEGIN, END] = ["<!-- reference -->", "<!-- end of the reference -->"];
 const FORMAT = ts.TypeFormatFlags.NoTruncation | ts.TypeFormatFlags.UseAliasDefinedOutsideCurrentScope;
 
-/** The page with its reference as the interface is now. */
-export function apiPage() {
-  const page = readFileSync(API_PAGE, "utf8");
+/**
+ * A page's text with the reference as the interface is now.
+ * @param {string} page
+ */
+export function withReference(page) {
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (begin < 0 || end < begin) throw new Trouble(`docs/api.html has no ${BEGIN} … ${END}`);
   return `${page.slice(0, begin + BEGIN.length)}\n${reference()}\n${page.slice(end)}`;
@@ -190,11 +190,4 @@ function lowered(name) {
  */
 function resolved(checker, symbol) {
   return symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
-}
-
-if (isMain(import.meta.url)) {
-  await runMain(async () => {
-    writeFileSync(API_PAGE, apiPage());
-    console.log(`${API_PAGE} tells the interface as it is.`);
-  });
 }

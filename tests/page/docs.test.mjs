@@ -5,7 +5,8 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { ROOT } from "../../scripts/commands.mjs";
-import { API_PAGE, apiPage, readInterface } from "../../scripts/reference.mjs";
+import * as docs from "../../scripts/docs.mjs";
+import { readInterface } from "../../scripts/reference.mjs";
 import { referencesIn } from "../../scripts/references.mjs";
 import { serious, startHarness } from "./harness.mjs";
 
@@ -15,13 +16,14 @@ const PAGES = readdirSync(join(ROOT, "docs")).filter((name) => name.endsWith(".h
 before(async () => (harness = await startHarness()));
 after(() => harness.stop());
 
-test("the_reference_has_every_exported_name_and_is_what_the_code_says", () => {
-  const page = readFileSync(API_PAGE, "utf8");
+test("the_pages_are_what_the_script_writes_and_the_reference_has_every_exported_name", () => {
+  assert.deepEqual(docs.PAGES.map(({ file }) => `docs/${file}`).sort(), PAGES, "every page is one of the script's");
+  const page = readFileSync(docs.pathOf("api.html"), "utf8");
   const { exports } = readInterface();
   assert.ok(exports.length > 25, `${exports.length} names`);
   const missing = exports.map((it) => it.name).filter((name) => !page.includes(`<section id="${name}">`));
   assert.deepEqual(missing, [], "run npm run docs");
-  assert.equal(page, apiPage(), "run npm run docs");
+  for (const it of docs.PAGES) assert.equal(readFileSync(docs.pathOf(it.file), "utf8"), docs.docsPage(it), `${it.file}: run npm run docs`);
 });
 
 test("every_link_of_the_docs_and_of_the_page_leads_to_something", () => {
