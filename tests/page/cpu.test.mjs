@@ -163,6 +163,44 @@ test("a_graphics_device_is_used_without_fetching_anything_for_the_cpu", async ()
   await close();
 });
 
+test("implicit_tokens_and_texts_look_on_the_cpu_as_on_the_graphics_device", async () => {
+  const { run, close } = await openPage(withGpu);
+  const [cpu, gpu] = await run(`
+    const looked = [];
+    for (const device of ["cpu", "gpu"]) {
+      const engine = await SemCoT.load("models/mini/", { device, kv: "f32" });
+      const problems = await engine.problems({ family: "arithmetic", seed: 5, count: 6 });
+      const bank = problems.map(({ reasoning }) => reasoning);
+      const embeddings = await engine.embed(bank);
+      const { vectors, cosines, values, alignment } = await engine.inspect(QUESTION, { bank });
+      const words = vectors.map(({ nearest }) => nearest[0].text);
+      looked.push({ words, norms: vectors.map(({ norm }) => norm), cosines: cosines.flat(), values: [...values], embeddings: embeddings.map((it) => [...it]), rank: alignment.rank, ranking: alignment.ranking.map(({ text }) => text) });
+      await engine.dispose();
+    }
+    return looked;`);
+  assert.equal(cpu.rank, 1, "its own reasoning of seven");
+  assert.deepEqual([cpu.words, cpu.ranking], [gpu.words, gpu.ranking]);
+  assert.deepEqual([cpu.ranking.length, cpu.embeddings.length, cpu.norms.length], [7, 6, 4]);
+  // Activations are rounded to 16 bits on the CPU: beside the length of a vector that is little.
+  const distance = (/** @type {number[]} */ a, /** @type {number[]} */ b) => Math.hypot(...a.map((value, index) => value - b[index])) / Math.hypot(...b);
+  for (const [index, embedding] of cpu.embeddings.entries()) assert.ok(distance(embedding, gpu.embeddings[index]) < 2e-3, `text ${index}`);
+  assert.ok(distance(cpu.values, gpu.values) < 2e-3, `${distance(cpu.values, gpu.values)}`);
+  assert.ok(distance(cpu.cosines, gpu.cosines) < 2e-3);
+  await close();
+});
+
+test("without_webgpu_one_can_look_inside_in_the_page", async () => {
+  const { page, consoleErrors, close } = await without.open({ device: "auto" });
+  await untilReady(page);
+  await ask(page, QUESTION);
+  await page.click("#look summary");
+  await page.locator("#look-result[data-empty=false][aria-busy=false]").waitFor({ timeout: 60_000 });
+  assert.match((await page.textContent("#look-ranking-summary")) ?? "", /the vectors read most like the question's own\.$/);
+  assert.equal(await page.locator("#look-vectors .vector").count(), 4);
+  assert.deepEqual(consoleErrors, []);
+  await close();
+});
+
 test("a_single_model_writes_and_gives_its_states_on_the_cpu", async () => {
   const { run, close } = await openPage(without);
   const { written, longest, hidden, same, bench, refused } = await run(`

@@ -1,5 +1,5 @@
 // The main paths in headless Firefox, on whatever Vulkan the machine has: load, ask in three ways, look at
-// the page, a batch, and the built site without its server.
+// the page, a batch, the element, an engine that outlives its device, and the built site without its server.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -10,6 +10,7 @@ import { launchFirefox } from "../../scripts/browsers.mjs";
 import { startServer } from "../../scripts/serve.mjs";
 import { buildSite } from "../../scripts/site.mjs";
 import { isKept } from "./harness.mjs";
+import { OBEY } from "./load-page.mjs";
 import { startPlainServer } from "./plain-server.mjs";
 
 const READY = "#ask-button:not(:disabled)";
@@ -95,6 +96,73 @@ test("firefox_shows_all_lanes_side_by_side_without_anything_cut_off", async () =
     const lengths = [...document.querySelectorAll("#timing .track")].map((track) => [...track.children].reduce((sum, bar) => sum + bar.getBoundingClientRect().width, 0));
     return lengths.length === 3 && lengths.every((length) => length > 1) && lengths[1] > lengths[0];
   }, PATIENCE);
+  await page.close();
+});
+
+test("firefox_runs_the_element_from_a_click_to_its_answers_and_stops_it", async () => {
+  const page = await browser.newPage();
+  await page.goto(`${server.url}docs/`);
+  const run = await page.waitForSelector("semcot-demo >>> #run", PATIENCE);
+  const told = page.evaluate(() => new Promise((resolve) => {
+    const demo = /** @type {Element} */ (document.querySelector("semcot-demo"));
+    const tokens = /** @type {string[]} */ ([]);
+    demo.addEventListener("token", (event) => tokens.push(/** @type {CustomEvent} */ (event).detail.mode));
+    demo.addEventListener("error", (event) => resolve({ error: String(/** @type {CustomEvent} */ (event).detail) }));
+    demo.addEventListener("done", (event) => resolve({ tokens, answers: /** @type {CustomEvent} */ (event).detail.answers }));
+  }));
+  await run?.click();
+  const { error, tokens, answers } = /** @type {any} */ (await told);
+  assert.equal(error, undefined);
+  assert.deepEqual([answers.implicit.answer, answers.explicit.answer], ["9", "9"]);
+  assert.ok(tokens.includes("implicit") && tokens.includes("explicit"), `${tokens}`);
+  const status = await page.evaluate(async () => {
+    const demo = /** @type {any} */ (document.querySelector("semcot-demo"));
+    const running = demo.run();
+    demo.stop();
+    const answers = await running;
+    return [answers, demo.shadowRoot.querySelector(".status").textContent];
+  });
+  assert.deepEqual(status, [null, "Stopped."]);
+  await page.close();
+});
+
+test("firefox_goes_on_after_an_abort_a_destroyed_device_and_an_ended_worker", async () => {
+  const page = await browser.newPage();
+  await page.goto(`${server.url}www/strings/en.js`);
+  const { aborted, codes, same, disposed } = await page.evaluate(async (obey) => {
+    const path = "/www/semcot.js";
+    const { SemCoT } = await import(path);
+    const script = `import "${location.origin}/www/worker.js";\n${obey}`;
+    const workerUrl = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+    const told = new BroadcastChannel("test");
+    const caught = (/** @type {Promise<unknown>} */ promise) => promise.then(() => null, (error) => error);
+    const engine = await SemCoT.load("/models/mini/target.gguf", { workerUrl, kernels: { reduce: "serial" } });
+    const text = async () => (await engine.generate("Tom has 5 apples.")).text;
+    const long = (/** @type {object} */ options = {}) => engine.generate("Tom has 5 apples.", { maxTokens: 200, ignoreEnd: true, tokensPerSubmit: 1, ...options });
+    const first = await text();
+    const same = [];
+    const stop = new AbortController();
+    const stopped = long({ signal: stop.signal });
+    for await (const piece of stopped) if (piece) break;
+    stop.abort();
+    const aborted = (await caught(stopped)).name;
+    same.push((await text()) === first);
+    const codes = [];
+    for (const word of ["destroy", "end"]) {
+      const running = long();
+      for await (const piece of running) if (piece) break;
+      told.postMessage(word);
+      codes.push((await caught(running))?.code);
+      same.push((await text()) === first);
+    }
+    const waiting = long();
+    await engine.dispose();
+    return { aborted, codes, same, disposed: (await caught(waiting)).code };
+  }, OBEY);
+  assert.equal(aborted, "AbortError");
+  assert.deepEqual(codes, ["device-lost", "device-lost"]);
+  assert.deepEqual(same, [true, true, true], "the run after each");
+  assert.equal(disposed, "aborted");
   await page.close();
 });
 

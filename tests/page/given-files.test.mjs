@@ -75,7 +75,7 @@ test("the_files_of_a_folder_load_in_slices_and_are_copied_nowhere", async () => 
 
   const largest = await page.evaluate(`(async () => {
     const { SemCoT } = await import("/www/semcot.js");
-    return SemCoT.load(files, { device: "gpu", device: "gpu" }).then(() => {});
+    return SemCoT.load(files, { device: "gpu" }).then(() => {});
   })()`).then(() => page.workers().at(-1)?.evaluate("largestRead"));
   assert.ok(Number(largest) > 0 && Number(largest) <= 4 << 20, `${largest} bytes were read at once`);
   await close();

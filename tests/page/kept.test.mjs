@@ -154,7 +154,7 @@ test("what_is_no_address_is_refused", async () => {
   const codes = await page.evaluate(`(async () => {
     const { SemCoT } = await import("/www/semcot.js");
     const code = (promise) => promise.then(() => null, ({ code }) => code);
-    return [await code(SemCoT.cache.has("http://")), await code(SemCoT.cache.delete("http://")), await code(SemCoT.load("http://", { device: "gpu", device: "gpu" }))];
+    return [await code(SemCoT.cache.has("http://")), await code(SemCoT.cache.delete("http://")), await code(SemCoT.load("http://", { device: "gpu" }))];
   })()`);
   assert.deepEqual(codes, ["bad-input", "bad-input", "bad-input"]);
   await close();

@@ -4,19 +4,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { startHarness } from "./harness.mjs";
-import { beforeTheWorker } from "./load-page.mjs";
+import { OBEY, beforeTheWorker } from "./load-page.mjs";
 import { startModelServer } from "./model-server.mjs";
 
 const QUESTION = "Maria has 12 apples. She gives 5 apples to Tom. Then she buys 2 more apples. How many apples does Maria have now?";
-/** In the worker: destroys the last device, or ends the worker, when it is told so. */
-const OBEY = `{
-  const request = GPUAdapter.prototype.requestDevice;
-  let last;
-  GPUAdapter.prototype.requestDevice = async function (...args) {
-    return (last = await request.apply(this, args));
-  };
-  new BroadcastChannel("test").onmessage = ({ data }) => (data === "destroy" ? last.destroy() : close());
-}`;
 /** Long enough for anything to happen while it runs: as many passes as the context takes. */
 const LONG = `{ maxTokens: 200, ignoreEnd: true, tokensPerSubmit: 1 }`;
 
@@ -82,8 +73,8 @@ for (const [word, what] of [["destroy", "device destroyed"], ["end", "worker kil
   test(`a_${what.replace(" ", "_")}_between_runs_is_not_noticed_with_the_server_gone`, async () => {
     const { run, page, close } = await openPage();
     const before = await run(`
-      globalThis.pair = await SemCoT.load("${server.url}", { device: "gpu", device: "gpu" });
-      globalThis.single = await SemCoT.load("${server.url}target.gguf", { device: "gpu", device: "gpu" });
+      globalThis.pair = await SemCoT.load("${server.url}", { device: "gpu" });
+      globalThis.single = await SemCoT.load("${server.url}target.gguf", { device: "gpu" });
       return [(await pair.ask(QUESTION)).tokenIds, (await single.generate("Tom has 5 apples.")).ids];`);
     server.behavior.gone = true;
     // The page sees a worker go when it closes it, or when it was ended.
@@ -102,7 +93,7 @@ for (const [word, what] of [["destroy", "device destroyed"], ["end", "worker kil
 
 test("an_engine_that_cannot_come_back_says_why_and_comes_back_later", async () => {
   const { run, page, close } = await openPage();
-  await run(`globalThis.pair = await SemCoT.load("${server.url}", { device: "gpu", device: "gpu" });`);
+  await run(`globalThis.pair = await SemCoT.load("${server.url}", { device: "gpu" });`);
   const gone = new Promise((resolve) => page.workers()[0].once("close", resolve));
   await run(`await SemCoT.cache.clear(); told.postMessage("destroy");`);
   await gone;
@@ -126,7 +117,7 @@ test("a_hundred_aborts_at_random_moments_settle_with_abort_error_and_the_engine_
       mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
       return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
     };
-    const engine = await SemCoT.load("models/mini/", { device: "gpu", device: "gpu" });
+    const engine = await SemCoT.load("models/mini/", { device: "gpu" });
     const modes = ["implicit", "explicit", "direct"];
     const right = {};
     for (const mode of modes) right[mode] = (await engine.ask(QUESTION, { mode })).text;
@@ -170,8 +161,8 @@ test("a_hundred_aborts_at_random_moments_settle_with_abort_error_and_the_engine_
 test("two_models_side_by_side_give_their_own_answers_in_the_order_asked", async () => {
   const { run, close } = await openPage();
   const { alone, together, order } = await run(`
-    const pair = await SemCoT.load("models/mini/", { device: "gpu", device: "gpu" });
-    const single = await SemCoT.load("models/mini/target.gguf", { device: "gpu", device: "gpu" });
+    const pair = await SemCoT.load("models/mini/", { device: "gpu" });
+    const single = await SemCoT.load("models/mini/target.gguf", { device: "gpu" });
     const questions = [QUESTION, "Tom has 7 marbles. He loses 2. How many marbles does Tom have now?", "Ann has 9 pens. She buys 6 more pens. How many pens does Ann have now?"];
     const options = { maxTokens: 24, ignoreEnd: true };
     const alone = [];
@@ -200,8 +191,8 @@ test("a_disposed_engine_ends_what_runs_and_waits_and_leaves_no_worker", async ()
   const closed = [];
   page.on("worker", (worker) => closed.push(new Promise((resolve) => worker.once("close", resolve))));
   const { errors, other } = await run(`
-    const single = await SemCoT.load("models/mini/target.gguf", { device: "gpu", device: "gpu" });
-    const other = await SemCoT.load("models/mini/", { device: "gpu", device: "gpu" });
+    const single = await SemCoT.load("models/mini/target.gguf", { device: "gpu" });
+    const other = await SemCoT.load("models/mini/", { device: "gpu" });
     const running = single.generate("Tom has 5 apples.", ${LONG});
     const waiting = single.generate("Tom has 5 apples.");
     for await (const part of running) break;

@@ -46,6 +46,16 @@ export async function openLoadPage(harness, prepare) {
   };
 }
 
+/** For a worker: destroys the last device, or ends the worker, when it is told so by the channel `test`. */
+export const OBEY = `{
+  const request = GPUAdapter.prototype.requestDevice;
+  let last;
+  GPUAdapter.prototype.requestDevice = async function (...args) {
+    return (last = await request.apply(this, args));
+  };
+  new BroadcastChannel("test").onmessage = ({ data }) => (data === "destroy" ? last.destroy() : close());
+}`;
+
 /**
  * Puts a script before the worker's own.
  * @param {import("playwright-core").Page} page

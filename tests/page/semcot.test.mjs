@@ -28,7 +28,7 @@ function inPage(body) {
     const { SemCoT } = await import("/www/semcot.js");
     const QUESTION = ${JSON.stringify(QUESTION)};
     const caught = async (promise) => promise.then(() => null, ({ name, code, message }) => ({ name, code, message }));
-    const engine = await (globalThis.sharedEngine ??= SemCoT.load("models/mini/", { device: "gpu", device: "gpu" }));
+    const engine = await (globalThis.sharedEngine ??= SemCoT.load("models/mini/", { device: "gpu" }));
     ${body}
   })()`);
 }
@@ -171,7 +171,7 @@ test("problems_are_the_same_for_the_same_seed", async () => {
 
 test("two_engines_live_side_by_side_and_a_disposed_one_refuses", async () => {
   const { tokens, error } = await inPage(`
-    const other = await SemCoT.load("models/mini/", { device: "gpu", device: "gpu" });
+    const other = await SemCoT.load("models/mini/", { device: "gpu" });
     const [mine, theirs] = await Promise.all([engine.ask(QUESTION), other.ask(QUESTION)]);
     await other.dispose();
     return { tokens: [mine.tokenIds, theirs.tokenIds], error: await caught(other.ask(QUESTION)) };`);
@@ -184,7 +184,7 @@ test("a_bench_counts_dispatches_and_read_backs", async () => {
   const withMatvec = { ...options, repeats: 1, matvecBytes: 1 };
   const { pair, single, matvec, error } = await inPage(`
     const pair = await engine.bench(${JSON.stringify(options)});
-    const other = await SemCoT.load("models/mini/generator.gguf", { device: "gpu", device: "gpu" });
+    const other = await SemCoT.load("models/mini/generator.gguf", { device: "gpu" });
     const single = await other.bench(${JSON.stringify(options)});
     const { matvec } = await other.bench(${JSON.stringify(withMatvec)});
     const error = await caught(other.ask(QUESTION));
@@ -208,7 +208,7 @@ test("a_bench_counts_dispatches_and_read_backs", async () => {
 
 test("a_single_file_goes_on_with_a_text_the_same_for_the_same_seed", async () => {
   const { first, again, other, parts, error } = await inPage(`
-    const single = await SemCoT.load("models/mini/target.gguf", { device: "gpu", device: "gpu" });
+    const single = await SemCoT.load("models/mini/target.gguf", { device: "gpu" });
     const options = { maxTokens: 12, ignoreEnd: true, temperature: 1, topP: 0.95, tokensPerSubmit: 4 };
     const parts = [];
     const run = single.generate("Question: Tom has 5 apples.", { ...options, seed: 1 });
