@@ -147,8 +147,8 @@ export const en = {
     start: "Starting…",
     download: (/** @type {string} */ loaded, /** @type {string} */ total) => `Fetching the models: ${loaded} of ${total}`,
     verify: "Checking the files…",
-    upload: "Handing the models to the graphics device…",
-    compile: "Preparing the kernels…",
+    upload: "Handing the models to the engine…",
+    compile: "Preparing the engine…",
     ready: "Ready.",
   },
 
@@ -300,7 +300,7 @@ export const en = {
   },
 
   facts: {
-    adapter: "Graphics device",
+    adapter: "Computed by",
     software: "software: no GPU is used",
     unnamed: "not named by the browser",
     device: "Why this one",
@@ -348,12 +348,12 @@ export const en = {
         advice: "Use a current Chrome, Edge, Safari or Firefox, or turn WebGPU on in yours:",
       },
       "limit-too-low": {
-        title: "The graphics device is too small for this model",
+        title: "This device is too small for this model",
         advice: "Choose a smaller model, or another device.",
       },
       "out-of-memory": {
-        title: "The graphics device has no memory left",
-        advice: "Close other tabs that use it, then load again.",
+        title: "This device has no memory left",
+        advice: "Close other tabs, then load again.",
       },
       "device-lost": {
         title: "The graphics device went away",

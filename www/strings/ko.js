@@ -145,8 +145,8 @@ export const ko = {
     start: "시작하는 중…",
     download: (loaded, total) => `모델을 내려받는 중: ${total} 중 ${loaded}`,
     verify: "파일을 확인하는 중…",
-    upload: "모델을 그래픽 장치로 옮기는 중…",
-    compile: "커널을 준비하는 중…",
+    upload: "모델을 엔진으로 옮기는 중…",
+    compile: "엔진을 준비하는 중…",
     ready: "준비되었습니다.",
   },
 
@@ -293,7 +293,7 @@ export const ko = {
   },
 
   facts: {
-    adapter: "그래픽 장치",
+    adapter: "계산하는 장치",
     software: "소프트웨어 방식: GPU를 쓰지 않음",
     unnamed: "브라우저가 이름을 알려 주지 않음",
     device: "이 장치를 쓰는 이유",
@@ -336,12 +336,12 @@ export const ko = {
         advice: "최신 Chrome, Edge, Safari, Firefox를 사용하거나, 지금 브라우저에서 WebGPU를 켜세요.",
       },
       "limit-too-low": {
-        title: "이 모델을 실행하기에는 그래픽 장치가 부족합니다",
+        title: "이 모델을 실행하기에는 기기가 부족합니다",
         advice: "더 작은 모델이나 다른 기기를 사용하세요.",
       },
       "out-of-memory": {
-        title: "그래픽 장치의 메모리가 부족합니다",
-        advice: "메모리를 쓰는 다른 탭을 닫고 다시 불러오세요.",
+        title: "기기의 메모리가 부족합니다",
+        advice: "다른 탭을 닫고 다시 불러오세요.",
       },
       "device-lost": {
         title: "그래픽 장치와의 연결이 끊겼습니다",

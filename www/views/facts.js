@@ -46,9 +46,9 @@ function factLines(info) {
   const isSingle = info.implicitTokens === undefined;
   const size = (/** @type {any} */ model) => model === undefined ? null : words.size(strings.number(model.parameters), strings.bytes(model.bytes));
   return [
-    [words.adapter, adapterText(adapter)],
+    [words.adapter, adapterText(adapter, info.device)],
     [words.device, deviceText(info.device)],
-    [words.kernels, kernelsText(info.kernels)],
+    [words.kernels, info.device.kind === "cpu" ? null : kernelsText(info.kernels)],
     [words.model, info.name],
     [isSingle ? words.weights : words.target, size(models[0])],
     [words.generator, size(models[1])],
@@ -60,11 +60,14 @@ function factLines(info) {
   ];
 }
 
-/** @param {{ name?: string, software?: boolean }} adapter */
-function adapterText({ name, software }) {
+/**
+ * @param {{ name?: string, software?: boolean }} adapter
+ * @param {import("../device.js").DeviceFacts} device
+ */
+function adapterText({ name, software }, { kind }) {
   const words = strings.facts;
   const shown = name || words.unnamed;
-  return software ? `${shown} (${words.software})` : shown;
+  return software && kind === "gpu" ? `${shown} (${words.software})` : shown;
 }
 
 /**
