@@ -14,6 +14,7 @@ mod logits;
 mod look;
 mod pair;
 mod probe;
+mod report;
 #[cfg(feature = "train")]
 mod score;
 mod tokenize;
@@ -43,6 +44,7 @@ enum Command {
     Logits(logits::Logits),
     Look(look::Arguments),
     Probe(probe::Arguments),
+    Report(report::Arguments),
     Tokenize(tokenize::Arguments),
     #[cfg(feature = "train")]
     Train(train::Train),
@@ -69,6 +71,7 @@ pub fn run() -> Result<(), CommandError> {
         Command::Logits(logits) => logits::run(&logits),
         Command::Look(arguments) => look::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Tokenize(arguments) => tokenize::run(&arguments),
         #[cfg(feature = "train")]
         Command::Train(train) => train::run(&train),

@@ -7,6 +7,8 @@ pub mod items;
 pub mod look;
 pub mod map;
 pub mod probe;
+#[cfg(feature = "cli")]
+pub mod report;
 pub mod rules;
 pub mod run;
 pub mod seeds;
