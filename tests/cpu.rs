@@ -327,6 +327,43 @@ async fn looked_inside() {
     assert_near(&found, &expected, "rows");
 }
 
+async fn throughputs() {
+    let mut pair = CpuPair::new(model(TARGET).await, None, NoPause).expect("a model");
+    for &weight_type in WeightType::ALL {
+        let measured = pair.matvec_throughput(weight_type, 1).await;
+        let measured = measured.expect("the smallest matrix");
+        assert_eq!(measured.weight_type, weight_type.name());
+        let bytes = Matrix::bytes_of(weight_type, measured.rows, measured.cols);
+        assert_eq!(measured.bytes, bytes, "{measured:?}");
+        assert!(measured.matvec_ms > 0.0, "{measured:?}");
+        let ratio = measured.matvec_gb_per_s / measured.copy_gb_per_s;
+        assert!((measured.ratio / ratio - 1.0).abs() < 1e-9, "{measured:?}");
+    }
+    let large = pair.matvec_throughput(WeightType::Q8_0, 1 << 20).await;
+    let large = large.expect("a matrix");
+    let share = large.bytes as f64 / f64::from(1 << 20);
+    assert!((0.9..=1.0).contains(&share), "{large:?}");
+
+    let asked = Cell::new(0);
+    let mut pair = CpuPair::new(model(TARGET).await, None, Stop(&asked)).expect("a model");
+    let stopped = pair.matvec_throughput(WeightType::Q4_0, 1 << 24).await;
+    assert_eq!(stopped, Err(RequestError::Stopped));
+}
+
+/// A pass reads every weight but the rows of the table that it does not look up.
+async fn bytes_of_a_pass() {
+    let tied = model(TARGET).await;
+    assert_eq!(tied.pass_bytes(), tied.size_bytes());
+    let weights = &tied.model().weights;
+    assert_eq!(weights.main_type(), WeightType::Q8_0);
+    let mut untied = weights.clone();
+    let read = untied.of_a_pass().count();
+    let table = untied.embedding.expect("a target has a table");
+    untied.output = semcot::model::step::WeightId(table.0 + 1);
+    let left_out: Vec<_> = weights.of_a_pass().filter(|&it| it == table).collect();
+    assert_eq!((left_out.len(), untied.of_a_pass().count()), (1, read - 1));
+}
+
 fn assert_near(found: &[f32], expected: &[f32], what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let pairs = found.iter().zip(expected);
@@ -360,4 +397,6 @@ cases! {
     a_pause_ends_a_run_in_the_middle: pauses_end_runs;
     the_shipped_pair_answers_as_on_the_twin: shipped_answers;
     texts_and_rows_are_embedded_as_by_the_twin: looked_inside;
+    every_weight_type_has_a_throughput_beside_a_copy_and_a_pause_ends_it: throughputs;
+    a_pass_reads_every_weight_but_a_table_of_its_own: bytes_of_a_pass;
 }

@@ -216,8 +216,9 @@ export {};
  * @property {number} [decodeTokens] tokens written; 64 unless told
  * @property {number} [repeats] measured runs, after one that is not; 5 unless told
  * @property {number} [tokensPerSubmit] K; by the device unless told
- * @property {number} [matvecBytes] also measure products with a vector, of a matrix of so many bytes of each
- *   weight type
+ * @property {number} [matvecBytes] also measure products with a vector, of a matrix of about so many bytes of each
+ *   weight type: of as many as the model reads a token (`info.models[0].passBytes`), and it lies where the model does
+ * @property {readonly string[]} [weightTypes] measure these, as GGUF names them; all unless told
  * @property {AbortSignal} [signal]
  */
 
@@ -251,6 +252,16 @@ export {};
  * @property {number} readBacks
  * @property {number} bytesReadBack
  * @property {Throughput[]} matvec by weight type; empty unless asked for
+ * @property {Bandwidth | null} bandwidth what the memory leaves of a token's time, by what was measured of `matvec`;
+ *   null unless asked for
+ */
+
+/**
+ * The least time of a token: a pass reads every weight once, however fast the device computes.
+ * @typedef {object} Bandwidth
+ * @property {number} passBytes of weights that a pass of one token reads
+ * @property {number} gbPerS the fastest that bytes were moved: read by a product, or read and written by a copy
+ * @property {number} floorMsPerToken the first over the second; `decodeMsPerToken` is what a token takes
  */
 
 /**
@@ -296,6 +307,6 @@ export {};
  */
 
 /**
- * @typedef {{ file: string, parameters: number, bytes: number, layers: number, hiddenSize: number, vocabSize: number }} ModelInfo
- *   `bytes` on the device
+ * @typedef {{ file: string, parameters: number, bytes: number, passBytes: number, weightType: string, layers: number, hiddenSize: number, vocabSize: number }} ModelInfo
+ *   `bytes` on the device; a pass of one token reads `passBytes` of them, most of them weights of `weightType`
  */

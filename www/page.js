@@ -4,6 +4,7 @@
 import { listenToBatch } from "./batch/controls.js";
 import { find } from "./dom.js";
 import { SemCoTError } from "./errors.js";
+import { floorOf } from "./floor.js";
 import { keepForOffline } from "./offline.js";
 import { listenToOwn } from "./own/controls.js";
 import { isSingle, writeOn } from "./own/write-on.js";
@@ -83,7 +84,7 @@ async function load(model = modelAddress()) {
     const engine = await SemCoT.load(model, { device: deviceWanted(), onProgress, signal });
     mark("ready");
     rememberModel(model);
-    update({ engine, progress: null, lanes: emptyLanes(), asked: null, comparison: null, written: null });
+    update({ engine, progress: null, lanes: emptyLanes(), asked: null, comparison: null, floor: undefined, written: null });
     await looking?.refresh();
   } catch (error) {
     // Of two loadings the later one is shown.
@@ -166,8 +167,18 @@ async function repeat() {
   await withEngine("repeat", async (engine, signal) => {
     const run = engine.compare(asked, { repeats: Number(repeats.value), signal });
     for await (const { done, total } of run) update({ repeatProgress: { done, total } });
-    update({ comparison: await run });
+    update({ comparison: await run, repeatProgress: null });
+    await measureFloor(engine, signal);
   });
+}
+
+/**
+ * Measures what the memory leaves of a token's time, once a model: visitors wait for it only where they measure.
+ * @param {SemCoT} engine
+ * @param {AbortSignal} signal
+ */
+async function measureFloor(engine, signal) {
+  if (state.floor === undefined) update({ floor: await floorOf(engine, signal) });
 }
 
 /** Fetches what looks inside the implicit tokens, which nobody waits for before, and looks. */
@@ -239,7 +250,7 @@ find("#examples", HTMLElement).addEventListener("click", (event) => {
   if (text && answer) setQuestion(text, answer, family);
 });
 
-listenToBatch({ state, update, withEngine, stop: () => current.abort(), model: modelAddress });
+listenToBatch({ state, update, withEngine, measureFloor, stop: () => current.abort(), model: modelAddress });
 listenToOwn({ state, update, load, stopLoading: () => loading.abort() });
 find("#look", HTMLDetailsElement).addEventListener("toggle", openLook);
 chooseLanguage(firstLanguage());

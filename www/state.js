@@ -65,6 +65,8 @@ import { MODES } from "./semcot.js";
  * @property {Record<Mode, Lane>} lanes
  * @property {{ done: number, total: number } | null} repeatProgress
  * @property {import("./semcot.js").Comparison | null} comparison
+ * @property {import("./floor.js").Floor | null | undefined} floor of a token's time; undefined until it was measured, null
+ *   where it cannot be
  * @property {Batch | null} batch
  * @property {string} batchProblem why the batch form was refused
  * @property {{ text: string, result: import("./semcot.js").Generated | null } | null} written how a single model went on
@@ -99,6 +101,7 @@ export function initialState() {
     lanes: emptyLanes(),
     repeatProgress: null,
     comparison: null,
+    floor: undefined,
     batch: null,
     batchProblem: "",
     written: null,

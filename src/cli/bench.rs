@@ -13,9 +13,9 @@ use crate::evaluation::bench::{Bench, BenchOptions, bench};
 use crate::formats::gguf::{SplitSource, open_files};
 use crate::formats::source::{ByteSource, FileSource};
 use crate::gpu::{
-    Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, KernelVariant, MATRIX_BYTES, Throughput,
+    Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, KernelVariant, MATRIX_BYTES,
 };
-use crate::model::Model;
+use crate::model::{Bandwidth, Model, Throughput};
 use crate::reasoning::folder::Folder;
 use crate::weights::WeightType;
 
@@ -72,6 +72,8 @@ struct Measured {
     decode_dispatches_per_layer: u32,
     #[serde(flatten)]
     bench: Bench,
+    /// Only where matrices were measured.
+    bandwidth: Option<Bandwidth>,
 }
 
 /// Runs the subcommand.
@@ -106,7 +108,7 @@ async fn measure(arguments: &Arguments) -> Result<(), CommandError> {
     }
     for path in &arguments.models {
         for source in files(path).await? {
-            let measured = measure_file(gpu.clone(), &source, arguments).await?;
+            let measured = measure_file(gpu.clone(), &source, arguments, &printed.matvec).await?;
             if !arguments.json {
                 print(&measured);
             }
@@ -134,6 +136,7 @@ async fn measure_file(
     gpu: Arc<Gpu>,
     source: &SplitSource<FileSource>,
     arguments: &Arguments,
+    matvec: &[Throughput],
 ) -> Result<Measured, CommandError> {
     let mut model = Model::open(source).await?;
     // A generator writes no tokens; measured as a plain model, it shows what its size costs.
@@ -160,6 +163,7 @@ async fn measure_file(
         layers: target.config().num_layers,
         decode_dispatches_per_layer: target.decode_dispatches().1,
         bench,
+        bandwidth: Bandwidth::of(target.pass_bytes(), matvec),
     })
 }
 
@@ -202,6 +206,12 @@ fn print(measured: &Measured) {
         bench.decode_dispatches_per_token,
         measured.decode_dispatches_per_layer,
     );
+    if let Some(bandwidth) = measured.bandwidth {
+        println!(
+            "  at least {:>8.3} ms a token   {} bytes of weights at {:.2} GB/s",
+            bandwidth.floor_ms_per_token, bandwidth.pass_bytes, bandwidth.gb_per_s,
+        );
+    }
     println!(
         "  an answer: {} submits, {} read-backs, {} bytes read back, K {}",
         bench.submits, bench.read_backs, bench.bytes_read_back, bench.tokens_per_submit

@@ -11,6 +11,7 @@ mod model;
 mod pair;
 mod pause;
 mod product;
+mod throughput;
 
 pub use matrix::Matrix;
 pub use model::{CpuModel, CpuModelOptions, memory_bytes};

@@ -180,6 +180,12 @@ impl CpuModel {
         self.weights.iter().map(Loaded::size_bytes).sum()
     }
 
+    /// Bytes of weights in memory that a pass of one token reads.
+    pub fn pass_bytes(&self) -> u64 {
+        let read = self.model.weights.of_a_pass();
+        read.map(|id| self.weights[id.0].size_bytes()).sum()
+    }
+
     /// Runs a prompt from position 0 and gives the values that [`ForwardOptions`] name: of all rows,
     /// or of the last. Rows of `ids` that are [`EMBEDDING_GIVEN`] take the rows of `given` in order.
     /// Nothing when the pause says to stop.

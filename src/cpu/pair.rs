@@ -4,13 +4,15 @@ use std::ops::ControlFlow;
 
 use super::model::CpuModel;
 use super::pause::{NoPause, Pause, Pauses};
+use super::throughput;
 use crate::clock::now_ms;
 use crate::formats::source::ByteSource;
 use crate::model::run::{Execute, GeneratorInput, Inspect, Milliseconds, Report, Request};
 use crate::model::{
-    ForwardOptions, Head, LlamaConfig, Model, ModelError, RequestError, RunState, check_pair,
-    check_sentence_transformer,
+    ForwardOptions, Head, LlamaConfig, Model, ModelError, RequestError, RunState, Throughput,
+    check_pair, check_sentence_transformer,
 };
+use crate::weights::WeightType;
 
 /// Tokens handed over at a time where the caller does not say: nothing is waited for, so each as
 /// soon as it is there.
@@ -103,6 +105,19 @@ impl<P: Pause> CpuPair<P> {
         let given = given.concat();
         let target = &mut self.target;
         target.forward(ids, given, options, &mut self.pauses).await
+    }
+
+    /// How fast a matrix of about `bytes` bytes of a type is read here.
+    ///
+    /// # Errors
+    /// When the pause says to stop.
+    pub async fn matvec_throughput(
+        &mut self,
+        weight_type: WeightType,
+        bytes: u64,
+    ) -> Result<Throughput, RequestError> {
+        self.pauses.begin();
+        throughput::measure(weight_type, bytes, &mut self.pauses).await
     }
 
     fn check(&self, request: &Request) -> Result<(), RequestError> {

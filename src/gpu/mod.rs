@@ -41,6 +41,6 @@ pub use model::{GpuModel, GpuModelOptions};
 pub use pair::GpuPair;
 pub use preflight::{Allowed, Misfit, Need, least_limits, needs};
 pub use read_back::ReadBack;
-pub use throughput::{MATRIX_BYTES, Throughput};
+pub use throughput::MATRIX_BYTES;
 pub use variants::{KernelVariant, Rejected, Slower};
 pub use weight::Weight;

@@ -117,6 +117,12 @@ impl GpuModel {
         self.weights.iter().map(Weight::size_bytes).sum()
     }
 
+    /// Bytes of weights on the GPU that a pass of one token reads.
+    pub fn pass_bytes(&self) -> u64 {
+        let read = self.model.weights.of_a_pass();
+        read.map(|id| self.weights[id.0].size_bytes()).sum()
+    }
+
     /// Dispatches of one decode pass, and of these the ones of a layer.
     pub fn decode_dispatches(&self) -> (u32, u32) {
         let choice = u32::from(self.choices.is_some());

@@ -1,12 +1,11 @@
 //! How fast a matrix of each weight type is multiplied by a vector here, beside a plain copy of as
 //! many bytes: what decoding is bound by, and how near the kernels come to it.
 
-use serde::Serialize;
-
 use super::probe::Product;
 use super::stopwatch::Work;
 use super::weight::GROUP_ROWS;
 use super::{Gpu, GpuError};
+use crate::model::Throughput;
 use crate::weights::WeightType;
 
 /// Bytes of each matrix where the caller does not say: more than most caches hold, and less than any
@@ -18,30 +17,6 @@ const WIDTH: usize = 4096;
 
 /// Long enough that a busy machine's hiccups are a small part of it.
 const MEASURED_MS: f64 = 200.0;
-
-const BYTES_A_GIGABYTE: f64 = 1e9;
-
-/// A weight type's speed. Gigabytes are 10^9 bytes; a copy's bytes count once, though each is read
-/// and written.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Throughput {
-    /// The weight type, as GGUF names it.
-    pub weight_type: &'static str,
-    /// Rows of the matrix.
-    pub rows: usize,
-    /// Columns of the matrix.
-    pub cols: usize,
-    /// Bytes of the matrix on the device.
-    pub bytes: u64,
-    /// One product.
-    pub matvec_ms: f64,
-    /// Bytes of the matrix read a second.
-    pub matvec_gb_per_s: f64,
-    /// As many bytes copied from buffer to buffer a second.
-    pub copy_gb_per_s: f64,
-    /// The first over the second.
-    pub ratio: f64,
-}
 
 impl Gpu {
     /// Measures a weight type with a matrix of about `bytes` bytes.
@@ -71,17 +46,14 @@ impl Gpu {
         let copy_ms = self
             .milliseconds(&Work::Copy(&from, &to), &to, MEASURED_MS)
             .await?;
-        let gb_per_s = |ms: f64| bytes as f64 / BYTES_A_GIGABYTE / (ms / 1000.0);
-        Ok(Throughput {
-            weight_type: weight_type.name(),
-            rows,
-            cols: WIDTH,
+        let shape = [rows, WIDTH];
+        Ok(Throughput::new(
+            weight_type,
+            shape,
             bytes,
             matvec_ms,
-            matvec_gb_per_s: gb_per_s(matvec_ms),
-            copy_gb_per_s: gb_per_s(copy_ms),
-            ratio: copy_ms / matvec_ms,
-        })
+            copy_ms,
+        ))
     }
 }
 

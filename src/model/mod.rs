@@ -14,6 +14,7 @@ pub mod run;
 mod sampling;
 mod state;
 pub mod step;
+mod throughput;
 mod vocabulary;
 mod weights;
 
@@ -27,6 +28,7 @@ pub use request::{RequestError, check_ids, check_pair, check_sentence_transforme
 pub use rope::{rope_frequencies, rope_table};
 pub use sampling::{REPETITION_WINDOW, Sampling};
 pub use state::RunState;
+pub use throughput::{Bandwidth, Throughput};
 pub use vocabulary::{read_vocabulary, set_vocabulary};
 pub use weights::{GateUp, HeadNorms, LayerWeights, LinearMap, QueryKeyValue, Weight, Weights};
 

@@ -146,6 +146,28 @@ impl Weights {
         &self.list[id.0]
     }
 
+    /// The weights that a pass of one token reads: all but a table of embeddings of its own, of which it
+    /// reads one row, a generator's projection, and divisors, which are read when the model is loaded.
+    pub fn of_a_pass(&self) -> impl Iterator<Item = WeightId> {
+        let table = self.embedding.filter(|&table| table != self.output);
+        let projection = self.projection.iter().flat_map(|it| [it.weight, it.bias]);
+        let unread: Vec<_> = projection.chain(table).chain(self.rope_factors).collect();
+        let all = (0..self.list.len()).map(WeightId);
+        all.filter(move |id| !unread.contains(id))
+    }
+
+    /// The type of most of the values that a pass reads.
+    pub fn main_type(&self) -> WeightType {
+        let values_of = |weight_type: WeightType| -> usize {
+            let read = self.of_a_pass().map(|id| self.get(id));
+            let own = read.filter(|it| it.weight_type == weight_type);
+            own.map(|it| it.rows * it.cols).sum()
+        };
+        let types = WeightType::ALL.iter().copied();
+        let main = types.max_by_key(|&it| values_of(it));
+        main.expect("there are types of weights")
+    }
+
     /// Finds the weights of a model and checks their shapes and types.
     pub fn from_header(header: &Header, config: &LlamaConfig) -> Result<Self, ModelFault> {
         let mut list = List {

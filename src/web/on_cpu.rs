@@ -12,10 +12,10 @@ use super::info::ModelInfo;
 use crate::cpu::{CpuModel, CpuModelOptions, CpuPair, Pause, memory_bytes};
 use crate::formats::manifest::Manifest;
 use crate::formats::source::ByteSource;
-use crate::gpu::Throughput;
-use crate::model::{ForwardOptions, KvType, Model, RequestError};
+use crate::model::{ForwardOptions, KvType, Model, RequestError, Throughput};
 use crate::reasoning::Pair;
 use crate::reasoning::loading::{check_pair_headers, load_on_simd};
+use crate::weights::WeightType;
 
 /// What answers requests.
 pub type Executor = CpuPair<JsPause>;
@@ -121,12 +121,17 @@ fn check_memory(models: &[&Model], options: &Load) -> JsResult<()> {
         );
         return Err(error::with_code("limit-too-low", &message));
     }
-    // A module that gets no memory ends at once; asked this way it can say so.
+    check_room(needed, "the model")
+}
+
+/// A module that gets no memory ends at once; asked this way it can say so.
+fn check_room(bytes: u64, what: &str) -> JsResult<()> {
     let mut room: Vec<u8> = Vec::new();
-    room.try_reserve_exact(needed as usize).map_err(|_| {
-        let megabytes = needed / 1_000_000;
+    let wanted = usize::try_from(bytes).unwrap_or(usize::MAX);
+    room.try_reserve_exact(wanted).map_err(|_| {
+        let megabytes = bytes / 1_000_000;
         let message = format!(
-            "the browser gives no {megabytes} MB of memory for the model; close other tabs, or take a smaller model"
+            "the browser gives no {megabytes} MB of memory for {what}; close other tabs, or take less"
         );
         error::with_code("out-of-memory", &message)
     })
@@ -156,8 +161,13 @@ pub fn kernels(_executor: &Executor) -> Variant {
 pub fn models(executor: &Executor) -> Vec<ModelInfo<'_>> {
     let models = [Some(executor.target()), executor.generator()];
     let models = models.into_iter().flatten();
-    let info = models.map(|it| ModelInfo::of(it.model(), it.size_bytes()));
+    let info = models.map(|it| ModelInfo::of(it.model(), it.size_bytes(), it.pass_bytes()));
     info.collect()
+}
+
+/// Bytes of the target's weights that a pass of one token reads.
+pub fn pass_bytes(executor: &Executor) -> u64 {
+    executor.target().pass_bytes()
 }
 
 pub fn target(executor: &Executor) -> &Model {
@@ -188,12 +198,16 @@ pub fn decode_dispatches_per_layer(_executor: &Executor) -> u32 {
     0
 }
 
-/// Speed of a matrix of each weight type: measured of graphics devices only.
-pub async fn matvec(_executor: &Executor, _bytes: u64) -> JsResult<Vec<Throughput>> {
-    Err(error::with_code(
-        "bad-input",
-        "matvecBytes measures graphics devices; this engine runs on the CPU",
-    ))
+/// Speed of a matrix of a weight type.
+pub async fn matvec(
+    executor: &mut Executor,
+    weight_type: WeightType,
+    bytes: u64,
+) -> JsResult<Throughput> {
+    // The matrix, and what is copied from where to where.
+    check_room(bytes.saturating_mul(3), "what is to be measured")?;
+    let measured = executor.matvec_throughput(weight_type, bytes);
+    measured.await.map_err(error::from_request)
 }
 
 pub fn code_of_run(error: &RunError) -> &'static str {

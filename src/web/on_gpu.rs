@@ -11,9 +11,9 @@ use crate::formats::manifest::Manifest;
 use crate::formats::source::ByteSource;
 use crate::gpu::{
     Allowed, Gpu, GpuError, GpuModel, GpuModelOptions, GpuOptions, GpuPair, Halves, KernelVariant,
-    Layout, Products, ReadBack, Reduce, Throughput,
+    Layout, Products, ReadBack, Reduce,
 };
-use crate::model::{ForwardOptions, KvType, Model};
+use crate::model::{ForwardOptions, KvType, Model, Throughput};
 use crate::reasoning::Pair;
 use crate::reasoning::loading::{check_before_loading, load_on_gpu};
 use crate::weights::WeightType;
@@ -155,8 +155,13 @@ pub fn kernels(executor: &Executor) -> Variant {
 pub fn models(executor: &Executor) -> Vec<ModelInfo<'_>> {
     let models = [Some(executor.target()), executor.generator()];
     let models = models.into_iter().flatten();
-    let info = models.map(|it| ModelInfo::of(it.model(), it.size_bytes()));
+    let info = models.map(|it| ModelInfo::of(it.model(), it.size_bytes(), it.pass_bytes()));
     info.collect()
+}
+
+/// Bytes of the target's weights that a pass of one token reads.
+pub fn pass_bytes(executor: &Executor) -> u64 {
+    executor.target().pass_bytes()
 }
 
 pub fn target(executor: &Executor) -> &Model {
@@ -186,15 +191,14 @@ pub fn decode_dispatches_per_layer(executor: &Executor) -> u32 {
     executor.target().decode_dispatches().1
 }
 
-/// Speed of a matrix of each weight type.
-pub async fn matvec(executor: &Executor, bytes: u64) -> JsResult<Vec<Throughput>> {
-    let mut measured = Vec::new();
-    for &weight_type in WeightType::ALL {
-        let gpu = executor.gpu();
-        let one = gpu.matvec_throughput(weight_type, bytes);
-        measured.push(one.await.map_err(from_gpu)?);
-    }
-    Ok(measured)
+/// Speed of a matrix of a weight type.
+pub async fn matvec(
+    executor: &mut Executor,
+    weight_type: WeightType,
+    bytes: u64,
+) -> JsResult<Throughput> {
+    let measured = executor.gpu().matvec_throughput(weight_type, bytes);
+    measured.await.map_err(from_gpu)
 }
 
 fn from_gpu(error: GpuError) -> JsValue {

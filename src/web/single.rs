@@ -11,10 +11,10 @@ use super::forward;
 use super::info::ModelInfo;
 use super::source::{self, JsByteSource};
 use crate::evaluation::bench::{Bench, BenchOptions, bench};
-use crate::gpu::Throughput;
 use crate::model::run::{Execute, Milliseconds};
-use crate::model::{EndedBy, GenerateOptions, Model, Sampling, generate};
+use crate::model::{Bandwidth, EndedBy, GenerateOptions, Model, Sampling, Throughput, generate};
 use crate::tokenizer::Tokenizer;
+use crate::weights::WeightType;
 
 /// A model on the device of this module.
 #[wasm_bindgen]
@@ -72,6 +72,8 @@ struct BenchRequest {
     tokens_per_submit: Option<u32>,
     /// Bytes of a matrix of each weight type; absent: none is measured.
     matvec_bytes: Option<u64>,
+    /// The types to measure, as GGUF names them; all where absent.
+    weight_types: Option<Vec<String>>,
 }
 
 /// What a bench gives to JavaScript.
@@ -82,6 +84,8 @@ struct Measured<'a> {
     #[serde(flatten)]
     bench: Bench,
     matvec: Vec<Throughput>,
+    /// What these leave of a token's time; absent where none was measured.
+    bandwidth: Option<Bandwidth>,
 }
 
 /// What is loaded.
@@ -251,6 +255,7 @@ impl From<GenerateRequest> for GenerateOptions {
 /// Times prefill and decode of an executor's target.
 pub async fn bench_target(executor: &mut Executor, options: JsValue) -> JsResult<JsValue> {
     let request: BenchRequest = error::options(options)?;
+    let weight_types = request.weight_types()?;
     let default = BenchOptions::default();
     let options = BenchOptions {
         prompt_tokens: request.prompt_tokens.unwrap_or(default.prompt_tokens),
@@ -263,13 +268,42 @@ pub async fn bench_target(executor: &mut Executor, options: JsValue) -> JsResult
         .await
         .map_err(error::from_bench)?;
     let matvec = match request.matvec_bytes {
-        Some(bytes) => device::matvec(executor, bytes).await?,
+        Some(bytes) => matvec(executor, &weight_types, bytes).await?,
         None => Vec::new(),
     };
     Ok(error::plain(&Measured {
         file: &device::target(executor).file,
         decode_dispatches_per_layer: device::decode_dispatches_per_layer(executor),
         bench,
+        bandwidth: Bandwidth::of(device::pass_bytes(executor), &matvec),
         matvec,
     }))
+}
+
+async fn matvec(
+    executor: &mut Executor,
+    weight_types: &[WeightType],
+    bytes: u64,
+) -> JsResult<Vec<Throughput>> {
+    let mut measured = Vec::new();
+    for &weight_type in weight_types {
+        measured.push(device::matvec(executor, weight_type, bytes).await?);
+    }
+    Ok(measured)
+}
+
+impl BenchRequest {
+    fn weight_types(&self) -> JsResult<Vec<WeightType>> {
+        let Some(names) = &self.weight_types else {
+            return Ok(WeightType::ALL.to_vec());
+        };
+        let known = names.iter().map(|name| {
+            WeightType::from_name(name).ok_or_else(|| {
+                let all: Vec<_> = WeightType::ALL.iter().map(|it| it.name()).collect();
+                let message = format!("there are no weights of type {name}: {}", all.join(", "));
+                error::with_code("bad-input", &message)
+            })
+        });
+        known.collect()
+    }
 }

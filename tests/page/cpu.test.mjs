@@ -203,7 +203,7 @@ test("without_webgpu_one_can_look_inside_in_the_page", async () => {
 
 test("a_single_model_writes_and_gives_its_states_on_the_cpu", async () => {
   const { run, close } = await openPage(without);
-  const { written, longest, hidden, same, bench, refused } = await run(`
+  const { written, longest, hidden, same, bench, measured, refused, stopped } = await run(`
     const single = await SemCoT.load("models/mini/target.gguf");
     const written = await single.generate(QUESTION, { maxTokens: 12, ignoreEnd: true });
     const drawn = () => single.generate(QUESTION, { maxTokens: 12, temperature: 0.9, topK: 20, seed: 7 });
@@ -212,13 +212,30 @@ test("a_single_model_writes_and_gives_its_states_on_the_cpu", async () => {
     const longest = await single.forward(ids, { give: "allLogits" });
     const hidden = await single.forward(ids, { give: "hiddenStates" });
     const bench = await single.bench({ promptTokens: 100, decodeTokens: 100, repeats: 2 });
-    const refused = await caught(single.bench({ matvecBytes: 1 << 20 }));
-    return { written, longest: longest.length / ids.length, hidden: hidden.length / ids.length, same, bench, refused };`);
+    const { weightType, passBytes, bytes } = single.info.models[0];
+    const few = { promptTokens: 4, decodeTokens: 4, repeats: 1 };
+    const measured = [await single.bench({ ...few, matvecBytes: passBytes, weightTypes: [weightType] }), await single.bench({ ...few, matvecBytes: 1 }), passBytes <= bytes];
+    const refused = [await caught(single.bench({ matvecBytes: 1, weightTypes: ["Q9_9"] })), await caught(single.bench({ matvecBytes: 2 ** 40 }))];
+    const stop = new AbortController();
+    const stopping = caught(single.bench({ ...few, matvecBytes: 2 ** 24, signal: stop.signal }));
+    setTimeout(() => stop.abort(), 50);
+    return { written, longest: longest.length / ids.length, hidden: hidden.length / ids.length, same, bench, measured, refused, stopped: await stopping };`);
   assert.equal(written.ids.length, 12);
   assert.ok(written.text.length > 0 && same);
   assert.deepEqual([longest, hidden].map(Number.isInteger), [true, true]);
   assert.ok(bench.prefillMs.median > 0 && bench.decodeMs.median > 0);
-  assert.equal(refused.code, "bad-input");
+  assert.equal(bench.bandwidth, null);
+  const [{ bandwidth, matvec, decodeMsPerToken }, all, fits] = measured;
+  assert.deepEqual([matvec.length, matvec[0].weightType, fits], [1, "Q8_0", true]);
+  for (const it of [...matvec, ...all.matvec]) assert.ok(it.matvecGbPerS > 0 && it.copyGbPerS > 0 && it.bytes > 0, JSON.stringify(it));
+  assert.ok(all.matvec.length > 10, "every type of weights");
+  // As many bytes as a pass reads, in whole groups of four rows.
+  assert.ok(Math.abs(matvec[0].bytes / bandwidth.passBytes - 1) < 0.1, JSON.stringify({ matvec, bandwidth }));
+  assert.ok(Math.abs(bandwidth.floorMsPerToken / (bandwidth.passBytes / bandwidth.gbPerS / 1e6) - 1) < 1e-9);
+  assert.ok(bandwidth.floorMsPerToken < decodeMsPerToken, JSON.stringify({ bandwidth, decodeMsPerToken }));
+  assert.deepEqual(refused.map(({ code }) => code), ["bad-input", "out-of-memory"]);
+  assert.match(refused[0].message, /Q9_9.*Q8_0/);
+  assert.equal(stopped.name, "AbortError");
   await close();
 });
 

@@ -57,7 +57,7 @@ export class Engine {
       name: "fake", license: "MIT OR Apache-2.0", implicit_tokens: 4, tokens_per_submit: 16, read_back_ms: 2.4,
       adapter: { name: "rote", software: true },
       kernels: { name: "serial", rejected: [], slower: [] },
-      models: [{ parameters: 146000, bytes: 160000 }, { parameters: 90000, bytes: 100000 }],
+      models: [{ parameters: 146000, bytes: 160000, pass_bytes: 140000, weight_type: "Q8_0" }, { parameters: 90000, bytes: 100000, pass_bytes: 90000, weight_type: "Q8_0" }],
       accuracy: ["arithmetic", "coin"].flatMap((family) => [["implicit", 0.985], ["explicit", 1], ["direct", 0.16]].map(([mode, strict]) => ({ family, mode, n: 1000, strict }))),
     };
   }
@@ -84,6 +84,11 @@ export class Engine {
       submits: 2, read_backs: 1, bytes_read_back: 64, dispatches: 100,
       ms: { generator: 1, prefill: 2, decode: 3, total: performance.now() - start },
     };
+  }
+
+  async bench({ matvecBytes, weightTypes }) {
+    await pause(10);
+    return { matvec: weightTypes.map((weight_type) => ({ weight_type, bytes: matvecBytes })), decode_ms_per_token: 0.05, bandwidth: { pass_bytes: 140000, gb_per_s: 35, floor_ms_per_token: 0.004 } };
   }
 
   async loadSentenceTransformer([file]) {

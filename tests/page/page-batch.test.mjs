@@ -80,6 +80,7 @@ test("a_batch_of_problems_gives_accuracies_intervals_times_and_files", async () 
   assert.deepEqual(json.setup.modes, ["implicit", "explicit"]);
   for (const fact of ["adapter", "browser", "version", "model"]) assert.ok(json[fact], fact);
   assert.equal(json.model.files.target.path, "target.gguf");
+  assert.deepEqual(json.bandwidth, { passBytes: 140000, gbPerS: 35, floorMsPerToken: 0.004, msPerToken: 0.05 });
   const order = json.rows.slice(0, 4).map((/** @type {any} */ row) => row.mode);
   assert.deepEqual(order, ["implicit", "explicit", "explicit", "implicit"], "the modes take turns in being first");
   const csv = (await saved(page, "csv")).trim().split("\r\n");

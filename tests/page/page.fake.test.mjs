@@ -2,6 +2,7 @@
 // a known pace.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { ask, readLane, startHarness, untilReady } from "./harness.mjs";
 
@@ -172,6 +173,38 @@ test("bars_are_to_one_scale_and_hold_the_phases_that_the_engine_timed", async ()
   }
   for (const text of texts) assert.match(text, /^generator 1\.0 ms, reading 2\.0 ms, writing 3\.0 ms, handing over and waiting [\d.]+ ms$/);
   await close();
+});
+
+test("the_least_time_of_a_token_is_measured_once_when_one_measures_and_not_shown_where_it_cannot_be", async () => {
+  const { page, close } = await harness.open({ fake: true });
+  await untilReady(page);
+  const fact = page.locator("#facts div", { hasText: "Least time a token" });
+  assert.match((await fact.textContent()) ?? "", /measured along with “Measure again”$/);
+  await page.click("#repeat-button");
+  await page.waitForFunction(() => /0\.004 ms: .* 140 kB of weights, .* 35 GB\/s at most\. A token took 0\.05 ms/.test(document.querySelector("#facts")?.textContent ?? ""));
+  await page.locator("#ask-button:enabled").waitFor();
+  await page.evaluate(() => Object.assign(globalThis, { fact: [...document.querySelectorAll("#facts dt")].find((it) => it.textContent === "Least time a token") }));
+  await page.click("#repeat-button");
+  await page.locator("#ask-button:enabled").waitFor();
+  assert.equal(await page.evaluate(() => /** @type {any} */ (globalThis).fact.isConnected), true, "the facts were not made anew");
+  await close();
+
+  const without = await harness.open({
+    fake: true,
+    prepare: async (page) => {
+      const fake = readFileSync(new URL("./fake-engine.js", import.meta.url), "utf8");
+      const body = fake.replace("async bench({ matvecBytes, weightTypes }) {", 'async bench() {\n    throw failure("out-of-memory", "There is no room.");');
+      assert.notEqual(body, fake);
+      await page.route("**/www/pkg/semcot.js", (route) => route.fulfill({ body, contentType: "text/javascript" }));
+    },
+  });
+  await untilReady(without.page);
+  await without.page.click("#repeat-button");
+  await without.page.locator("#timing[data-measured=true]").waitFor();
+  await without.page.locator("#ask-button:enabled").waitFor();
+  assert.equal(await without.page.locator("#facts div", { hasText: "Least time a token" }).count(), 0);
+  assert.equal(await without.page.isVisible("#trouble"), false);
+  await without.close();
 });
 
 test("a_strict_content_security_policy_holds", async () => {

@@ -182,14 +182,14 @@ test("two_engines_live_side_by_side_and_a_disposed_one_refuses", async () => {
 test("a_bench_counts_dispatches_and_read_backs", async () => {
   const options = { promptTokens: 16, decodeTokens: 9, repeats: 2, tokensPerSubmit: 4 };
   const withMatvec = { ...options, repeats: 1, matvecBytes: 1 };
-  const { pair, single, matvec, error } = await inPage(`
+  const { pair, single, matvec, bandwidth, error } = await inPage(`
     const pair = await engine.bench(${JSON.stringify(options)});
     const other = await SemCoT.load("models/mini/generator.gguf", { device: "gpu" });
     const single = await other.bench(${JSON.stringify(options)});
-    const { matvec } = await other.bench(${JSON.stringify(withMatvec)});
+    const { matvec, bandwidth } = await other.bench(${JSON.stringify(withMatvec)});
     const error = await caught(other.ask(QUESTION));
     await other.dispose();
-    return { pair, single, matvec, error };`);
+    return { pair, single, matvec, bandwidth, error };`);
   assert.equal(pair.file, "target.gguf");
   assert.equal(single.file, "generator.gguf");
   for (const bench of [pair, single]) {
@@ -203,6 +203,10 @@ test("a_bench_counts_dispatches_and_read_backs", async () => {
   assert.equal(new Set(types).size, types.length);
   for (const type of ["F32", "Q4_K"]) assert.ok(types.includes(type), type);
   for (const it of matvec) assert.ok(it.matvecGbPerS > 0 && it.copyGbPerS > 0, JSON.stringify(it));
+  const fastest = Math.max(...matvec.flatMap((/** @type {any} */ it) => [it.matvecGbPerS, 2 * it.copyGbPerS]));
+  assert.equal(bandwidth.gbPerS, fastest);
+  assert.ok(bandwidth.passBytes > 100_000 && bandwidth.floorMsPerToken > 0, JSON.stringify(bandwidth));
+  assert.equal(pair.bandwidth, null);
   assert.equal(error.code, "bad-input");
 });
 

@@ -18,6 +18,7 @@ import { csvOf, jsonOf, linkOf, setupOf } from "./report.js";
  * @property {State} state
  * @property {(change?: Partial<State>) => void} update
  * @property {(busy: "batch", work: (engine: import("../semcot.js").SemCoT, signal: AbortSignal) => Promise<void>) => Promise<void>} withEngine
+ * @property {(engine: import("../semcot.js").SemCoT, signal: AbortSignal) => Promise<void>} measureFloor of a token's time, once
  * @property {() => void} stop
  * @property {() => string} model the address of the model, for its hashes
  */
@@ -33,7 +34,7 @@ const file = find("#batch-file", HTMLInputElement);
 const modes = [...form.querySelectorAll("input[name=mode]")].filter((box) => box instanceof HTMLInputElement);
 
 /** @param {Page} page */
-export function listenToBatch({ state, update, withEngine, stop, model }) {
+export function listenToBatch({ state, update, withEngine, measureFloor, stop, model }) {
   let gate = new Gate();
   const refuse = (/** @type {string} */ problem) => update({ batchProblem: problem });
 
@@ -54,6 +55,7 @@ export function listenToBatch({ state, update, withEngine, stop, model }) {
         };
         await runBatch(engine, questions, setup.modes, { implicitTokens: setup.implicitTokens ?? undefined, signal, gate, onRow });
         if (batch.rows.every((row) => row.error !== null)) refuse(batch.rows[0].error ?? "");
+        await measureFloor(engine, signal);
       });
     } catch (error) {
       if (!(error instanceof QuestionsError)) throw error;
@@ -93,7 +95,7 @@ export function listenToBatch({ state, update, withEngine, stop, model }) {
   async function save(kind) {
     const { batch, engine } = state;
     if (batch === null) return;
-    const facts = await factsOf(engine, model());
+    const facts = { ...(await factsOf(engine, model())), bandwidth: state.floor ?? null };
     const text = kind === "json" ? jsonOf(batch, facts) : csvOf(batch, facts);
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], { type: kind === "json" ? "application/json" : "text/csv" }));

@@ -327,6 +327,10 @@ export const en = {
     implicitTokens: "Implicit tokens, k",
     tokensPerSubmit: "Tokens a submit, K",
     tokensPerSubmitValue: (/** @type {number} */ tokens) => `${tokens}, the same in every lane`,
+    floor: "Least time a token",
+    floorUnmeasured: "measured along with “Measure again”",
+    floorMeasured: (/** @type {string} */ bytes, /** @type {string} */ rate, /** @type {string} */ least, /** @type {string} */ measured) =>
+      `${least}: for every token the target reads ${bytes} of weights, and this device reads them at ${rate} at most. A token took ${measured}; the rest is arithmetic and waiting.`,
     readBack: "A wait for the device",
     license: "Licence of the model",
     storage: "Files for the next visit",

@@ -7,6 +7,7 @@ export function formatsOf(locale) {
   const oneDigit = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
   const percent = new Intl.NumberFormat(locale, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
   const date = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+  const significant = new Intl.NumberFormat(locale, { maximumSignificantDigits: 2 });
   const twoDigits = new Intl.NumberFormat(locale, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
   return {
     date: (/** @type {number} */ ms) => date.format(ms),
@@ -19,6 +20,10 @@ export function formatsOf(locale) {
       if (ms >= 1000) return `${(ms / 1000).toFixed(2)} s`;
       return ms >= 100 ? `${ms.toFixed(0)} ms` : `${ms.toFixed(1)} ms`;
     },
+    /** A time of which even thousandths of a millisecond matter, beside others of the kind. */
+    shortTime: (/** @type {number} */ ms) => `${significant.format(ms)} ms`,
+    /** Of memory, in 10⁹ bytes a second. */
+    rate: (/** @type {number} */ gbPerS) => `${significant.format(gbPerS)} GB/s`,
     /** How long something still takes, roughly. */
     duration: (/** @type {number} */ ms) => {
       const seconds = Math.ceil(ms / 1000);

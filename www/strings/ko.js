@@ -317,6 +317,10 @@ export const ko = {
     implicitTokens: "암묵적 토큰 수 k",
     tokensPerSubmit: "제출당 토큰 수 K",
     tokensPerSubmitValue: (tokens) => `${tokens}, 모든 방식에서 같음`,
+    floor: "토큰 하나의 최소 시간",
+    floorUnmeasured: "‘다시 측정’을 누르면 함께 잽니다",
+    floorMeasured: (bytes, rate, least, measured) =>
+      `${least}. 대상 모델은 토큰마다 가중치 ${bytes}를 읽어야 하고, 이 기기는 이를 최대 ${rate}로 읽습니다. 실제로는 토큰 하나에 ${measured} 걸렸고, 나머지는 계산하고 기다린 시간입니다.`,
     readBack: "장치를 한 번 기다리는 시간",
     license: "모델 라이선스",
     storage: "다음 방문을 위한 파일",

@@ -11,17 +11,17 @@ const accuracyEmpty = find("#accuracy-empty", HTMLElement);
 const accuracyRows = find("#accuracy-rows", HTMLElement);
 const ledeCount = find("#lede-count", HTMLElement);
 
-/** The engine whose facts stand on the page, and their language: they change only with these. @type {unknown[]} */
+/** What stands on the page already: the engine, its floor, the language. @type {unknown[]} */
 let shown = [];
 
 /** @param {import("../state.js").State} state */
-export function showFacts({ engine }) {
-  if (engine === shown[0] && strings === shown[1]) return;
-  shown = [engine, strings];
+export function showFacts({ engine, floor }) {
+  if (engine === shown[0] && strings === shown[1] && floor === shown[2]) return;
+  shown = [engine, strings, floor];
   setText(ledeCount, strings.vectors(engine?.info.implicitTokens ?? null));
   if (engine === null) return;
   const { info } = engine;
-  const lines = factLines(info).filter(([, value]) => value !== null);
+  const lines = factLines(info, floor).filter(([, value]) => value !== null);
   facts.replaceChildren(...lines.map(([name, value]) => {
     const line = copyOf("#fact-template", HTMLElement);
     setText(find("dt", HTMLElement, line), name);
@@ -38,9 +38,10 @@ export function showFacts({ engine }) {
 
 /**
  * @param {import("../semcot.js").Info} info
+ * @param {import("../state.js").State["floor"]} floor
  * @returns {[string, string | null][]}
  */
-function factLines(info) {
+function factLines(info, floor) {
   const words = strings.facts;
   const { adapter = {}, models = [] } = info;
   const isSingle = info.implicitTokens === undefined;
@@ -54,10 +55,23 @@ function factLines(info) {
     [words.generator, size(models[1])],
     [words.implicitTokens, isSingle ? null : strings.number(info.implicitTokens)],
     [words.tokensPerSubmit, isSingle ? strings.number(info.tokensPerSubmit) : words.tokensPerSubmitValue(info.tokensPerSubmit)],
+    [words.floor, isSingle ? null : floorText(floor)],
     [words.readBack, info.readBackMs == null ? null : strings.time(info.readBackMs)],
     [words.storage, info.storage?.kind === "memory" ? words.notKept(info.storage.reason ?? "") : null],
     [words.license, info.license ?? null],
   ];
+}
+
+/**
+ * The least time of a token beside the one measured; how to have it measured; nothing where that cannot be.
+ * @param {import("../state.js").State["floor"]} floor
+ */
+function floorText(floor) {
+  const words = strings.facts;
+  if (floor === undefined) return words.floorUnmeasured;
+  if (floor === null) return null;
+  const { passBytes, gbPerS, floorMsPerToken, msPerToken } = floor;
+  return words.floorMeasured(strings.bytes(passBytes), strings.rate(gbPerS), strings.shortTime(floorMsPerToken), strings.shortTime(msPerToken));
 }
 
 /**
