@@ -288,7 +288,7 @@ export {};
  * `adapter` describes it; `kernels` names the variant of the compute shaders, those that failed their self-test on
  * this device and were left out for it, and those that were measured slower; `storage` where the files are kept for
  * the next load, with the reason where it is not in OPFS. A folder
- * also tells its `description`, `license`, `implicitTokens` as trained, and measured `accuracy`; a single file
+ * also tells its `description`, `license`, `implicitTokens` as trained, measured `accuracy` and `alignment`; a single file
  * its `chatTemplate`, where it has one, and `specialTokens`.
  * @typedef {Record<string, any> & InfoFields} Info
  */

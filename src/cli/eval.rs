@@ -9,14 +9,14 @@ use serde::Serialize;
 
 use crate::evaluation::run::{Asked, Evaluation, Questions, Score};
 use crate::evaluation::{Item, read_items, sweep};
-use crate::formats::manifest::{self, Manifest};
+use crate::formats::manifest;
 use crate::model::run::Execute;
 use crate::problems::{self, Split, generate};
 use crate::reasoning::{AskOptions, Mode, Pair};
 
 use super::CommandError;
 use super::data::{Difficulty, Family};
-use super::pair::{DeviceArguments, OpenPair};
+use super::pair::{DeviceArguments, OpenPair, update_manifest};
 
 /// Measure a pair's accuracy and cost.
 #[derive(Args)]
@@ -317,19 +317,16 @@ fn record(
     family: problems::Family,
     scores: &BTreeMap<Mode, Score>,
 ) -> Result<(), CommandError> {
-    let path = folder.join(manifest::FILE_NAME);
-    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let bytes = std::fs::read(&path).map_err(|error| named(&error))?;
-    let mut manifest = Manifest::parse(&bytes)?;
-    for (mode, score) in scores {
-        manifest.record(manifest::Accuracy {
-            family: family.name().to_owned(),
-            mode: mode.name().to_owned(),
-            n: u32::try_from(score.accuracy.n)?,
-            strict: score.accuracy.strict,
-            more: serde_json::Map::new(),
-        });
-    }
-    std::fs::write(&path, manifest.to_json()).map_err(|error| named(&error))?;
-    Ok(())
+    update_manifest(folder, |manifest| {
+        for (mode, score) in scores {
+            manifest.record(manifest::Accuracy {
+                family: family.name().to_owned(),
+                mode: mode.name().to_owned(),
+                n: u32::try_from(score.accuracy.n)?,
+                strict: score.accuracy.strict,
+                more: serde_json::Map::new(),
+            });
+        }
+        Ok(())
+    })
 }

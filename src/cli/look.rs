@@ -1,12 +1,13 @@
 //! `semcot look`: the implicit tokens of a question, or what looking at those of many shows.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 
 use crate::evaluation::look::{Looked, Share, look};
+use crate::formats::manifest;
 use crate::model::run::Inspect;
 use crate::problems::{self, Problem, Settings, Split, generate};
 use crate::reasoning::inspect::Compare;
@@ -14,7 +15,7 @@ use crate::reasoning::{InspectOptions, Inspection, Pair};
 
 use super::CommandError;
 use super::data::Family;
-use super::pair::{DeviceArguments, OpenPair};
+use super::pair::{DeviceArguments, OpenPair, update_manifest};
 
 /// Look inside the implicit tokens: nearest words, and the reasoning that they read most like.
 #[derive(Args)]
@@ -45,6 +46,9 @@ pub struct Arguments {
     /// Write what was found over many questions to this file as JSON.
     #[arg(long, conflicts_with = "question")]
     json: Option<PathBuf>,
+    /// Put how often the own reasoning comes first into the folder's semcot.json, where the page shows it.
+    #[arg(long, conflicts_with_all = ["question", "implicit_tokens"])]
+    record: bool,
     /// A question; absent: many.
     question: Option<String>,
 }
@@ -103,6 +107,9 @@ where
     let looked = look(pair, asked, others, arguments.implicit_tokens, go_on).await?;
     println!("on {device}");
     print_many(&looked);
+    if arguments.record {
+        record(&arguments.model, family, &looked)?;
+    }
     if let Some(path) = &arguments.json {
         let written = Written {
             command: std::env::args().skip(1).collect(),
@@ -113,6 +120,19 @@ where
             .map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(())
+}
+
+/// Writes what was found of a family into the manifest of a model folder.
+fn record(folder: &Path, family: problems::Family, found: &Looked) -> Result<(), CommandError> {
+    update_manifest(folder, |manifest| {
+        manifest.record_alignment(manifest::Alignment {
+            family: family.name().to_owned(),
+            n: u32::try_from(found.n)?,
+            bank: u32::try_from(found.bank)?,
+            own_first: found.own_first.share,
+        });
+        Ok(())
+    })
 }
 
 fn print_one(found: &Inspection) {

@@ -1,4 +1,5 @@
-//! Opening a pair for the commands that ask: which device, which cache, which folder.
+//! Opening a pair for the commands that ask: which device, which cache, which folder; and writing what they
+//! measured into it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,6 +7,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use crate::cpu::{CpuModelOptions, CpuPair, NoPause};
+use crate::formats::manifest::{FILE_NAME, Manifest};
 use crate::gpu::{Gpu, GpuModelOptions, GpuOptions, GpuPair};
 use crate::model::KvType;
 use crate::reasoning::Pair;
@@ -117,4 +119,18 @@ impl OpenPair {
             }
         }
     }
+}
+
+/// Puts figures into the manifest of a model folder.
+pub fn update_manifest(
+    folder: &Path,
+    update: impl FnOnce(&mut Manifest) -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
+    let path = folder.join(FILE_NAME);
+    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let bytes = std::fs::read(&path).map_err(|error| named(&error))?;
+    let mut manifest = Manifest::parse(&bytes).map_err(|error| named(&error))?;
+    update(&mut manifest)?;
+    std::fs::write(&path, manifest.to_json()).map_err(|error| named(&error))?;
+    Ok(())
 }

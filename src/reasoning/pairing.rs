@@ -190,6 +190,7 @@ pub async fn write_manifest(
         },
         training: serde_json::Value::Null,
         accuracy: Vec::new(),
+        alignment: Vec::new(),
     };
     // What cannot be read again is not written.
     let json = manifest.to_json();

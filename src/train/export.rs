@@ -93,6 +93,7 @@ pub fn export(run: &Run, out: &Path, weight_type: WeightType) -> Result<Manifest
         files,
         training: json!({ "configuration": config, "stages": run.best_positions()? }),
         accuracy: Vec::new(),
+        alignment: Vec::new(),
     };
     let path = out.join(FILE_NAME);
     fs::write(&path, manifest.to_json()).map_err(TrainError::file(&path))?;

@@ -11,7 +11,7 @@ use super::error::{self, JsResult};
 use super::info::ModelInfo;
 use super::single::bench_target;
 use super::source::{self, JsByteSource};
-use crate::formats::manifest::{Accuracy, Manifest};
+use crate::formats::manifest::{Accuracy, Alignment, Manifest};
 use crate::model::run::Execute;
 use crate::reasoning::comparison::CompareOptions;
 use crate::reasoning::{AskOptions, Mode, Pair};
@@ -54,6 +54,7 @@ struct Info<'a> {
     tokens_per_submit: u32,
     context_length: u32,
     accuracy: &'a [Accuracy],
+    alignment: &'a [Alignment],
     kernels: Variant,
     models: Vec<ModelInfo<'a>>,
 }
@@ -97,6 +98,7 @@ impl Engine {
             tokens_per_submit,
             context_length: executor.context_length(),
             accuracy: &self.manifest.accuracy,
+            alignment: &self.manifest.alignment,
             kernels: device::kernels(executor),
             models: device::models(executor),
         })

@@ -58,6 +58,7 @@ export class Engine {
       adapter: { name: "rote", software: true },
       kernels: { name: "serial", rejected: [], slower: [] },
       models: [{ parameters: 146000, bytes: 160000, pass_bytes: 140000, weight_type: "Q8_0" }, { parameters: 90000, bytes: 100000, pass_bytes: 90000, weight_type: "Q8_0" }],
+      alignment: [{ family: "arithmetic", n: 1500, bank: 99, own_first: 0.875 }, { family: "coin", n: 40, bank: 4, own_first: 1 }],
       accuracy: ["arithmetic", "coin"].flatMap((family) => [["implicit", 0.985], ["explicit", 1], ["direct", 0.16]].map(([mode, strict]) => ({ family, mode, n: 1000, strict }))),
     };
   }

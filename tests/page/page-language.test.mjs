@@ -34,6 +34,14 @@ test("korean_texts_are_korean", () => {
   for (const [key, text] of Object.entries(ko.page)) assert.match(text, /[가-힣]/, key);
 });
 
+test("no_text_states_a_measured_share", () => {
+  // What is measured of a model comes from its folder; the one share that is meant is that of an interval.
+  const textsOf = (/** @type {unknown} */ value) => (typeof value === "object" && value !== null ? Object.values(value).flatMap(textsOf) : [String(value)]);
+  const shares = [en, ko].flatMap(textsOf).flatMap((text) => [...text.matchAll(/[\d.,]+\s*%/g)].map(([share]) => share));
+  assert.deepEqual([...new Set(shares)].sort(), ["100%", "95 %"].filter((it) => shares.includes(it)));
+  assert.ok(shares.includes("95 %"));
+});
+
 test("index_html_says_in_english_what_the_english_file_says_and_nothing_else", async () => {
   const { page, close } = await harness.open({ query: "MODEL_CARD.md" });
   const html = await (await page.request.get(harness.url)).text();

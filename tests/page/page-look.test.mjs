@@ -2,6 +2,7 @@
 // reasonings, other numbers of vectors, and many questions as points. First by rote, then by the real pair.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { ask, startHarness, untilReady } from "./harness.mjs";
 
@@ -80,6 +81,10 @@ test("vectors_words_likeness_and_reasonings_are_shown_as_the_engine_gives_them",
   assert.equal(await page.textContent("#look-ranking-summary"), "The question's own reasoning is number 3 of 100.");
   const own = page.locator("#look-ranking li[data-own=true]");
   assert.equal(await own.count(), 1);
+  assert.equal(
+    await page.textContent("#look-measured"),
+    "Over many held-out questions, the own reasoning came first: Arithmetic, for 87.5% of 1,500, beside 99 others (by chance 1.0%); Coin flips, for 100.0% of 40, beside 4 others (by chance 20.0%).",
+  );
   // What the written lane has written, not something else.
   assert.match((await own.textContent()) ?? "", /^3\.\s+0\.79 its own 12 - 5 = 7 ; 7 \+ 2 = 9$/);
   assert.deepEqual(consoleErrors, []);
@@ -244,6 +249,10 @@ test("the_real_pairs_vectors_read_most_like_the_questions_own_reasoning", async 
   await open(page);
   assert.equal(await page.textContent("#look-ranking-summary"), "Of 100 reasonings, the vectors read most like the question's own.");
   assert.match((await page.textContent("#look-ranking li[data-own=true]")) ?? "", /^1\.\s+0\.9\d its own We start with 12\. Then 5 go away/);
+  // As the folder tells it, so that another training cannot make it false.
+  const { alignment } = JSON.parse(readFileSync(new URL("../../models/mini/semcot.json", import.meta.url), "utf8"));
+  assert.ok(alignment.length > 0);
+  for (const { own_first: share } of alignment) assert.ok((await page.textContent("#look-measured"))?.includes(`${(share * 100).toFixed(1)}%`), `${share}`);
   const cosines = await texts(page, "#look-cosines td");
   assert.equal(cosines.length, 16);
   assert.deepEqual([0, 5, 10, 15].map((index) => cosines[index]), ["1.00", "1.00", "1.00", "1.00"]);

@@ -82,7 +82,6 @@ export const en = {
     lookCosinesCaption: "Cosine of each vector with each",
     lookCosinesNote: "1: the same direction; 0: nothing in common; −1: opposite.",
     lookRankingTitle: "Reads most like",
-    lookShipped: "Of the pair that comes with the page, over 500 held-out questions each, the own reasoning came first for 96.8 % in arithmetic (beside 99 others) and 93.0 % with coins (beside 70); by chance it would for about 1 % ({card}).",
     mapTitle: "Many questions as points",
     mapAbout: "The implicit tokens of many held-out questions, drawn by the two directions along which they differ most (principal components). Colours come from the truth of each question, which the generator never saw: where they separate, the vectors hold it.",
     mapCount: "Questions",
@@ -272,6 +271,9 @@ export const en = {
     noAlignment: "This model folder has no sentence transformer to compare reasonings by.",
     rank: (/** @type {number} */ rank, /** @type {string} */ all) =>
       rank === 1 ? `Of ${all} reasonings, the vectors read most like the question's own.` : `The question's own reasoning is number ${formats.number(rank)} of ${all}.`,
+    measured: (/** @type {string[]} */ families) => `Over many held-out questions, the own reasoning came first: ${families.join("; ")}.`,
+    measuredFamily: (/** @type {string} */ family, /** @type {string} */ share, /** @type {string} */ n, /** @type {string} */ others, /** @type {string} */ chance) =>
+      `${family}, for ${share} of ${n}, beside ${others} others (by chance ${chance})`,
     place: (/** @type {string} */ place) => `${place}.`,
     own: "its own",
     rankingNote: (/** @type {string} */ others) =>

@@ -80,7 +80,6 @@ export const ko = {
     lookCosinesCaption: "모든 벡터 쌍의 코사인",
     lookCosinesNote: "1은 같은 방향, 0은 공통점 없음, −1은 반대 방향입니다.",
     lookRankingTitle: "가장 닮은 풀이",
-    lookShipped: "이 페이지의 모델로 학습에 쓰지 않은 문제를 500개씩 재 보니, 산수에서는 96.8 %(다른 풀이 99개와 비교), 동전에서는 93.0 %(70개와 비교)가 자기 풀이를 1위로 꼽았습니다. 우연이라면 1 % 정도입니다({card}).",
     mapTitle: "여러 문제를 점으로 보기",
     mapAbout: "학습에 쓰지 않은 여러 문제의 암묵적 토큰을 가장 크게 차이 나는 두 방향(주성분)으로 그립니다. 색은 문제의 정답에서 가져오며 생성기는 이를 본 적이 없습니다. 색이 나뉘어 보이면 벡터에 그 정보가 들어 있다는 뜻입니다.",
     mapCount: "문제 수",
@@ -266,6 +265,8 @@ export const ko = {
       `숫자는 코사인입니다. 무작위로 고른 방향도 가장 가까운 단어와의 코사인이 ${chance} 정도입니다. 그보다 가깝지 않은 단어는 벡터에 대해 아무것도 말해 주지 않고, 조금 더 가까운 단어도 크게 다르지 않습니다. 단어 임베딩의 길이는 ${norm} 정도입니다.`,
     noAlignment: "이 모델 폴더에는 풀이를 비교할 문장 변환기가 없습니다.",
     rank: (rank, all) => (rank === 1 ? `풀이 ${all}개 가운데 이 문제의 풀이와 가장 닮았습니다.` : `이 문제의 풀이는 ${all}개 가운데 ${formats.number(rank)}번째로 닮았습니다.`),
+    measured: (families) => `학습에 쓰지 않은 여러 문제에서 자기 풀이가 1위로 꼽힌 비율: ${families.join("; ")}.`,
+    measuredFamily: (family, share, n, others, chance) => `${family} ${n}개 중 ${share}(다른 풀이 ${others}개와 비교, 우연이라면 ${chance})`,
     place: (place) => `${place}위`,
     own: "이 문제의 풀이",
     rankingNote: (others) =>

@@ -27,6 +27,7 @@ const heat = find("#look-cosines", HTMLTableSectionElement);
 const summary = find("#look-ranking-summary", HTMLElement);
 const ranking = find("#look-ranking", HTMLOListElement);
 const rankingNote = find("#look-ranking-note", HTMLElement);
+const measured = find("#look-measured", HTMLElement);
 
 /** What is drawn already: the inspection and its language. @type {unknown[]} */
 let drawn = [];
@@ -46,6 +47,7 @@ export function showLook(state) {
   showVectors(inspection);
   showHeat(inspection);
   showRanking(inspection);
+  showMeasured(engine?.info.alignment ?? []);
 }
 
 /** @param {State} state */
@@ -139,6 +141,17 @@ function showRanking({ alignment }) {
     setBar(line, Math.max(0, cosine));
     return line;
   }));
+}
+
+/**
+ * What many questions gave, as the model folder tells it.
+ * @param {{ family: string, n: number, bank: number, ownFirst: number }[]} alignment
+ */
+function showMeasured(alignment) {
+  const families = alignment.map(({ family, n, bank, ownFirst }) =>
+    strings.look.measuredFamily(strings.families[family] ?? family, strings.percent(ownFirst), strings.number(n), strings.number(bank), strings.percent(1 / (bank + 1))));
+  setText(measured, strings.look.measured(families));
+  measured.hidden = families.length === 0;
 }
 
 /**
