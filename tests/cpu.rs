@@ -3,9 +3,12 @@
 //!
 //! Not for whole models of every architecture: those are `tests/fixtures`.
 
+mod cases;
+
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
+use cases::cases;
 use semcot::cpu::{CpuModel, CpuModelOptions, CpuPair, Matrix, NoPause, Pause, Scratch, product};
 use semcot::formats::manifest::Manifest;
 use semcot::formats::source::MemorySource;
@@ -371,32 +374,15 @@ fn assert_near(found: &[f32], expected: &[f32], what: &str) {
     assert!(largest <= TOLERANCE, "{what}: {largest}");
 }
 
-/// Each case as a native test and as a test in the browser.
-macro_rules! cases {
-    ($($name:ident: $case:ident;)*) => {$(
-        #[cfg(not(target_arch = "wasm32"))]
-        #[test]
-        fn $name() {
-            pollster::block_on($case());
-        }
-
-        #[cfg(target_arch = "wasm32")]
-        #[wasm_bindgen_test::wasm_bindgen_test]
-        async fn $name() {
-            $case().await;
-        }
-    )*};
-}
-
 cases! {
-    products_of_every_type_are_those_of_f64_but_for_rounding: products;
-    the_largest_integer_sums_and_tiny_values_do_not_wrap: extreme_activations;
-    prompts_in_pieces_give_the_logits_of_the_twin: states_in_pieces;
-    the_tokens_are_those_of_the_twin_greedy_and_drawn: written_tokens;
-    a_listener_ends_a_run_between_tokens: listeners_end_runs;
-    a_pause_ends_a_run_in_the_middle: pauses_end_runs;
-    the_shipped_pair_answers_as_on_the_twin: shipped_answers;
-    texts_and_rows_are_embedded_as_by_the_twin: looked_inside;
-    every_weight_type_has_a_throughput_beside_a_copy_and_a_pause_ends_it: throughputs;
-    a_pass_reads_every_weight_but_a_table_of_its_own: bytes_of_a_pass;
+    products_of_every_type_are_those_of_f64_but_for_rounding: products();
+    the_largest_integer_sums_and_tiny_values_do_not_wrap: extreme_activations();
+    prompts_in_pieces_give_the_logits_of_the_twin: states_in_pieces();
+    the_tokens_are_those_of_the_twin_greedy_and_drawn: written_tokens();
+    a_listener_ends_a_run_between_tokens: listeners_end_runs();
+    a_pause_ends_a_run_in_the_middle: pauses_end_runs();
+    the_shipped_pair_answers_as_on_the_twin: shipped_answers();
+    texts_and_rows_are_embedded_as_by_the_twin: looked_inside();
+    every_weight_type_has_a_throughput_beside_a_copy_and_a_pause_ends_it: throughputs();
+    a_pass_reads_every_weight_but_a_table_of_its_own: bytes_of_a_pass();
 }

@@ -5,8 +5,11 @@
 //! Run with `cargo test --test kernels -- --nocapture` to see how many cases there were, and how
 //! near the tolerances each kernel comes.
 
+mod cases;
+
 use std::collections::BTreeMap;
 
+use cases::cases;
 use semcot::gpu::self_test::{self, Case};
 use semcot::gpu::{Gpu, GpuError, GpuOptions, Halves, Layout, Products, Reduce};
 
@@ -92,24 +95,7 @@ async fn check(gpu: &Gpu, cases: &[Case]) {
     );
 }
 
-/// Each as a native test and as a test in the browser.
-macro_rules! tests {
-    ($($name:ident: $checked:expr;)*) => {$(
-        #[cfg(not(target_arch = "wasm32"))]
-        #[test]
-        fn $name() {
-            pollster::block_on($checked);
-        }
-
-        #[cfg(target_arch = "wasm32")]
-        #[wasm_bindgen_test::wasm_bindgen_test]
-        async fn $name() {
-            $checked.await;
-        }
-    )*};
-}
-
-tests! {
+cases! {
     kernels_agree_with_their_twins_one_thread_a_row: check_all(Reduce::Serial.into());
     kernels_agree_with_their_twins_through_workgroup_memory: check_all(Reduce::Workgroup.into());
     kernels_agree_with_their_twins_by_subgroups: check_all(Reduce::Subgroup.into());

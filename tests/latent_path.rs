@@ -4,9 +4,12 @@
 //!
 //! Not for the size of single errors: that is `tests/fixtures`, against values of others.
 
+mod cases;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use cases::cases;
 use semcot::formats::manifest::Manifest;
 use semcot::formats::source::MemorySource;
 use semcot::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair};
@@ -318,26 +321,9 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
-/// Each case as a native test and as a test in the browser.
-macro_rules! cases {
-    ($($name:ident: $case:ident;)*) => {$(
-        #[cfg(not(target_arch = "wasm32"))]
-        #[test]
-        fn $name() {
-            pollster::block_on($case());
-        }
-
-        #[cfg(target_arch = "wasm32")]
-        #[wasm_bindgen_test::wasm_bindgen_test]
-        async fn $name() {
-            $case().await;
-        }
-    )*};
-}
-
 cases! {
-    the_gpu_computes_the_states_and_logits_of_its_twin: states_and_logits;
-    the_gpu_writes_the_tokens_of_its_twin_for_every_k: written_tokens;
-    the_shipped_pair_answers_alike_on_both: shipped_answers;
-    implicit_tokens_look_alike_on_both: looked_at;
+    the_gpu_computes_the_states_and_logits_of_its_twin: states_and_logits();
+    the_gpu_writes_the_tokens_of_its_twin_for_every_k: written_tokens();
+    the_shipped_pair_answers_alike_on_both: shipped_answers();
+    implicit_tokens_look_alike_on_both: looked_at();
 }

@@ -4,10 +4,13 @@
 //! cases run natively (`cargo test`) and in a browser (`wasm-pack test`): what equals the twin in
 //! both is equal in both.
 
+mod cases;
+
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use cases::cases;
 use semcot::formats::source::MemorySource;
 use semcot::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair, Reduce};
 use semcot::model::run::{Execute, Request};
@@ -254,28 +257,11 @@ async fn ends_of_a_turn() {
     assert_eq!(going_on.ids, whole.ids);
 }
 
-/// Each case as a native test and as a test in the browser.
-macro_rules! cases {
-    ($($name:ident: $case:ident;)*) => {$(
-        #[cfg(not(target_arch = "wasm32"))]
-        #[test]
-        fn $name() {
-            pollster::block_on($case());
-        }
-
-        #[cfg(target_arch = "wasm32")]
-        #[wasm_bindgen_test::wasm_bindgen_test]
-        async fn $name() {
-            $case().await;
-        }
-    )*};
-}
-
 cases! {
-    the_gpu_chooses_what_the_twin_chooses_with_one_thread: one_thread;
-    the_gpu_chooses_what_the_twin_chooses_with_a_workgroup: a_workgroup;
-    the_gpu_chooses_what_the_twin_chooses_with_subgroups: subgroups;
-    an_option_out_of_its_range_is_refused_before_anything_runs: out_of_range;
-    text_ends_where_a_stop_string_would_stand_and_is_handed_over_without_it: stop_strings;
-    text_ends_with_a_control_token_that_ends_turns: ends_of_a_turn;
+    the_gpu_chooses_what_the_twin_chooses_with_one_thread: one_thread();
+    the_gpu_chooses_what_the_twin_chooses_with_a_workgroup: a_workgroup();
+    the_gpu_chooses_what_the_twin_chooses_with_subgroups: subgroups();
+    an_option_out_of_its_range_is_refused_before_anything_runs: out_of_range();
+    text_ends_where_a_stop_string_would_stand_and_is_handed_over_without_it: stop_strings();
+    text_ends_with_a_control_token_that_ends_turns: ends_of_a_turn();
 }

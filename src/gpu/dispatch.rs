@@ -2,12 +2,16 @@
 //! it takes. Tiles and threads are known here and in the WGSL, nowhere else. What is dispatched in
 //! which order is `program`'s.
 
+mod attention;
+
+pub(super) use attention::{Cache, Heads, RotateNorms};
+
 use super::kernels::{Constant, Parts};
 use super::layout::{Products, WeightLayout};
 use super::linear::{Linear, LinearPiece, PackedRows};
 use super::weight::{Piece, Weight};
 use super::{Gpu, GpuError, kernel};
-use crate::model::{KvType, LlamaConfig, RopePairing};
+use crate::model::KvType;
 use crate::reference::PACKED_GROUP;
 use crate::weights::WeightType;
 
@@ -29,9 +33,6 @@ const MATVEC_COLUMNS_COLUMNS: u64 = 4;
 
 /// Threads whose columns lie side by side (LANES of the kernels for software adapters).
 const LANES: u64 = 4;
-
-/// Values of a head that one thread of `attend` and `attend_rows` computes.
-const ATTEND_VALUES: usize = 16;
 
 /// A kernel with everything it works on.
 pub(super) struct Dispatch {
@@ -90,60 +91,6 @@ pub(super) fn encode(
 pub(super) enum Rows {
     Many,
     One,
-}
-
-/// The heads of an attention layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Heads {
-    pub(super) heads: usize,
-    pub(super) kv_heads: usize,
-    pub(super) head_dim: usize,
-    pub(super) pairing: RopePairing,
-    /// Whether a row sees no position behind its own.
-    pub(super) is_causal: bool,
-    /// Positions that a row sees, itself among them.
-    pub(super) window: Option<usize>,
-}
-
-impl From<&LlamaConfig> for Heads {
-    fn from(config: &LlamaConfig) -> Self {
-        Self {
-            heads: config.num_heads,
-            kv_heads: config.num_kv_heads,
-            head_dim: config.head_dim,
-            pairing: config.rope_pairing,
-            is_causal: config.is_causal,
-            window: config.sliding_window,
-        }
-    }
-}
-
-impl Heads {
-    fn constants(&self) -> Vec<Constant> {
-        vec![
-            ("HEADS", self.heads as f64),
-            ("KV_HEADS", self.kv_heads as f64),
-            ("HEAD_QUADS", (self.head_dim / 4) as f64),
-        ]
-    }
-}
-
-/// RMS norms of the heads before rotation.
-#[derive(Clone, Copy)]
-pub(super) struct RotateNorms<'a> {
-    /// Of query heads `[head_dim]`.
-    pub(super) query: &'a Weight,
-    /// Of key heads `[head_dim]`.
-    pub(super) key: &'a Weight,
-    /// Added to the mean square.
-    pub(super) eps: f32,
-}
-
-/// Keys and values of a layer, `[context, kv_heads, head_dim]`.
-pub(super) struct Cache {
-    pub(super) keys: wgpu::Buffer,
-    pub(super) values: wgpu::Buffer,
-    pub(super) kv: KvType,
 }
 
 /// Names a kernel without a cache where the parts want a type.
@@ -358,89 +305,6 @@ impl Gpu {
         };
         let pieces = linear.pieces()?;
         pack.into_iter().chain(pieces.iter().map(matmul)).collect()
-    }
-
-    /// Norms the heads of queries and keys, rotates them, and stores keys and values.
-    pub(super) fn rotate_and_cache(
-        &self,
-        run: &wgpu::Buffer,
-        heads: Heads,
-        rotations: &wgpu::Buffer,
-        qkv: &wgpu::Buffer,
-        cache: &Cache,
-        norms: Option<RotateNorms<'_>>,
-    ) -> Result<Dispatch, GpuError> {
-        let mut constants = heads.constants();
-        constants.push(("HALVES", (heads.pairing == RopePairing::Halves).into()));
-        constants.push(("NORM", norms.is_some().into()));
-        if let Some(norms) = norms {
-            constants.push(("EPS", f64::from(norms.eps)));
-        }
-        // Where there are none, something that nothing reads.
-        let vector = |of: fn(RotateNorms<'_>) -> &Weight| match norms {
-            Some(norms) => of(norms).vector(0),
-            None => rotations.as_entire_binding(),
-        };
-        self.dispatch(
-            "rotate_and_cache",
-            self.parts(WeightType::F32, cache.kv),
-            &constants,
-            &[
-                run.as_entire_binding(),
-                rotations.as_entire_binding(),
-                qkv.as_entire_binding(),
-                cache.keys.as_entire_binding(),
-                cache.values.as_entire_binding(),
-                vector(|it| it.query),
-                vector(|it| it.key),
-            ],
-            Grid::ByRows {
-                rows: 1,
-                threads: (heads.heads + 2 * heads.kv_heads) as u64,
-                threads_per_group: THREADS,
-            },
-        )
-    }
-
-    /// Attention over the cache.
-    pub(super) fn attend(
-        &self,
-        run: &wgpu::Buffer,
-        heads: Heads,
-        rows: Rows,
-        qkv: &wgpu::Buffer,
-        cache: &Cache,
-        out: &wgpu::Buffer,
-    ) -> Result<Dispatch, GpuError> {
-        let mut constants = heads.constants();
-        if !heads.is_causal {
-            constants.push(("CAUSAL", 0.0));
-        }
-        if let Some(window) = heads.window {
-            constants.push(("WINDOW", window as f64));
-        }
-        let layout = self.layout().reduce.weight_layout();
-        let (name, rows_a_thread, threads_per_group) = match (rows, layout) {
-            (Rows::Many, WeightLayout::Columns) => ("attend_rows", ROWS_A_THREAD, SOFTWARE_THREADS),
-            _ => ("attend", 1, THREADS),
-        };
-        self.dispatch(
-            name,
-            self.parts(WeightType::F32, cache.kv),
-            &constants,
-            &[
-                run.as_entire_binding(),
-                qkv.as_entire_binding(),
-                cache.keys.as_entire_binding(),
-                cache.values.as_entire_binding(),
-                out.as_entire_binding(),
-            ],
-            Grid::ByRows {
-                rows: rows_a_thread,
-                threads: (heads.heads * heads.head_dim.div_ceil(ATTEND_VALUES)) as u64,
-                threads_per_group,
-            },
-        )
     }
 
     /// The mean of all rows, in place of the last row of `out`.

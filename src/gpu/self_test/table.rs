@@ -6,17 +6,21 @@
 //! weight type is tried in `matvec` and `embed` with each width, in `matmul` with the widest, which
 //! has an odd number of blocks; options that weights know nothing of are tried with F32.
 
+mod attention;
+mod choice;
+mod linear;
+mod rows;
+
+use self::choice::SAMPLINGS;
+use self::linear::widest;
 use super::super::variants::Axis;
 use super::super::{Halves, Layout, Products, Reduce, kernel};
 use super::{
-    AttendCase, Case, EmbedCase, HeadsCase, LinearCase, MeanCase, PackCase, Pass, RmsNormCase,
-    RotateCase, SampleCase, SelectCase,
+    AttendCase, Case, EmbedCase, HeadsCase, LinearCase, PackCase, Pass, RmsNormCase, RotateCase,
+    SampleCase, SelectCase,
 };
-use crate::model::{KvType, RopePairing, Sampling};
+use crate::model::{KvType, RopePairing};
 use crate::weights::WeightType;
-
-/// Widths of rows, before they are made whole blocks; 3 is a single quad.
-const WIDTHS: [usize; 4] = [3, 64, 80, 96];
 
 /// No multiple of 4, nor of the 64 rows that lie side by side for software adapters.
 const VOCAB_SIZE: usize = 901;
@@ -71,21 +75,21 @@ const fn heads(heads: usize, kv_heads: usize, head_dim: usize) -> HeadsCase {
 pub fn cases(layout: Layout) -> Vec<Case> {
     let mut cases = Vec::new();
     for &weights in WeightType::ALL {
-        matmul(weights, &mut cases);
-        matvec(weights, &mut cases);
-        embed(weights, &mut cases);
+        linear::matmul(weights, &mut cases);
+        linear::matvec(weights, &mut cases);
+        linear::embed(weights, &mut cases);
     }
-    rms_norm(&mut cases);
-    select(&mut cases);
-    sample(&mut cases);
-    rotate(&mut cases);
-    attend(&mut cases);
-    mean(&mut cases);
+    rows::rms_norm(&mut cases);
+    choice::select(&mut cases);
+    choice::sample(&mut cases);
+    attention::rotate(&mut cases);
+    attention::attend(&mut cases);
+    rows::mean(&mut cases);
     if layout == Reduce::Serial.into() || layout == Reduce::Workgroup.into() {
         return cases;
     }
     if layout.products == Products::Bytes {
-        pack(&mut cases);
+        rows::pack(&mut cases);
     }
     cases.retain(|case| {
         let kernel = kernel(case.kernel()).expect("cases are of kernels");
@@ -225,317 +229,4 @@ pub fn cases_in_pieces() -> Vec<Case> {
         }
     }
     cases
-}
-
-/// The widths that a type allows; of types with blocks an odd number of blocks among them.
-fn widths(weights: WeightType) -> Vec<usize> {
-    let block_len = weights.block_len().max(4);
-    let mut widths = WIDTHS.map(|it| it.next_multiple_of(block_len)).to_vec();
-    widths.push(3 * block_len);
-    widths.sort_unstable();
-    widths.dedup();
-    widths
-}
-
-fn widest(weights: WeightType) -> usize {
-    widths(weights).into_iter().max().expect("there are widths")
-}
-
-/// What a linear map can be told, with sizes that divide nothing.
-fn linear_options(weights: WeightType, pass: Pass) -> [LinearCase; 5] {
-    let width = widest(weights);
-    let plain = |out_width| LinearCase::plain(weights, width, out_width, pass);
-    [
-        LinearCase {
-            is_gated: true,
-            ..plain(45)
-        },
-        LinearCase {
-            adds: true,
-            ..plain(66)
-        },
-        LinearCase {
-            has_bias: true,
-            out_first: 19,
-            out_spared: 7,
-            ..plain(77)
-        },
-        LinearCase {
-            has_bias: true,
-            is_compact: true,
-            ..plain(52)
-        },
-        LinearCase {
-            times_silu: true,
-            ..plain(45)
-        },
-    ]
-}
-
-fn matmul(weights: WeightType, cases: &mut Vec<Case>) {
-    let plain = |width, rows| {
-        let pass = Pass::of_rows(rows);
-        LinearCase::plain(weights, width, VOCAB_SIZE, pass)
-    };
-    let mut linear = [2, 33].map(|rows| plain(widest(weights), rows)).to_vec();
-    if weights == WeightType::F32 {
-        linear.extend([plain(4, 31), plain(80, 31)]);
-        let options = linear_options(weights, LAST_ROWS);
-        linear.extend(options);
-        let [_, _, bias, _, _] = options;
-        linear.extend(LENGTHS.map(|rows| LinearCase {
-            pass: Pass::of_rows(rows),
-            ..bias
-        }));
-        linear.push(LinearCase { pass: DONE, ..bias });
-    }
-    cases.extend(linear.into_iter().map(Case::Linear));
-}
-
-fn matvec(weights: WeightType, cases: &mut Vec<Case>) {
-    let mut linear = Vec::new();
-    for width in widths(weights) {
-        linear.push(LinearCase {
-            has_norm: true,
-            ..LinearCase::plain(weights, width, VOCAB_SIZE, Pass::of_rows(1))
-        });
-    }
-    let [gated, adds, bias, compact, times_silu] = linear_options(weights, LAST_ROWS);
-    linear.push(LinearCase {
-        has_norm: true,
-        ..gated
-    });
-    linear.push(adds);
-    linear.push(LinearCase {
-        has_norm: true,
-        ..times_silu
-    });
-    if weights == WeightType::F32 {
-        linear.extend([bias, compact]);
-        linear.push(LinearCase {
-            has_norm: true,
-            ..bias
-        });
-        linear.push(LinearCase { pass: DONE, ..bias });
-    }
-    cases.extend(linear.into_iter().map(|it| {
-        Case::Linear(LinearCase {
-            is_one_row: true,
-            ..it
-        })
-    }));
-}
-
-fn embed(weights: WeightType, cases: &mut Vec<Case>) {
-    for width in widths(weights) {
-        for rows in [1, 33] {
-            cases.push(Case::Embed(EmbedCase {
-                weights,
-                vocab_size: VOCAB_SIZE,
-                width,
-                pass: Pass::of_rows(rows),
-            }));
-        }
-    }
-    if weights == WeightType::F32 {
-        cases.extend([LAST_ROWS, LATER_PIECE, LATER_TOKEN, DONE].map(|pass| {
-            Case::Embed(EmbedCase {
-                weights,
-                vocab_size: VOCAB_SIZE,
-                width: 80,
-                pass,
-            })
-        }));
-    }
-}
-
-fn rms_norm(cases: &mut Vec<Case>) {
-    // 1028: more quads than any workgroup has threads.
-    for width in [4, 64, 80, 96, 1028] {
-        for rows in LENGTHS {
-            let pass = Pass::of_rows(rows);
-            cases.push(Case::RmsNorm(RmsNormCase { width, pass }));
-        }
-    }
-    for pass in [LAST_ROWS, DONE] {
-        cases.push(Case::RmsNorm(RmsNormCase { width: 80, pass }));
-    }
-}
-
-fn pack(cases: &mut Vec<Case>) {
-    for width in [16, 80, 1040] {
-        for pass in [Pass::of_rows(1), Pass::of_rows(33), LAST_ROWS, DONE] {
-            cases.push(Case::Pack(PackCase { width, pass }));
-        }
-    }
-}
-
-fn select(cases: &mut Vec<Case>) {
-    // Around the number of threads that share a row.
-    for vocab_size in [1, 3, 31, 33, 64, 65, VOCAB_SIZE] {
-        for largest in [0, vocab_size / 2, vocab_size - 1] {
-            for (rows, is_end, is_done) in [(1, false, false), (33, true, false), (1, false, true)]
-            {
-                cases.push(Case::Select(SelectCase {
-                    vocab_size,
-                    largest,
-                    rows,
-                    is_end,
-                    is_done,
-                }));
-            }
-        }
-    }
-}
-
-/// Every option, then each alone. Where a bound falls between two sums of the same tokens, a device
-/// may choose another token than its twin: seeds are such that none does.
-const SAMPLINGS: [Sampling; 6] = [
-    Sampling {
-        temperature: 0.7,
-        top_k: 40,
-        top_p: 0.9,
-        min_p: 0.05,
-        repetition_penalty: 1.3,
-        seed: 1 << 40 | 17,
-    },
-    Sampling {
-        temperature: 1.0,
-        ..GREEDY
-    },
-    Sampling {
-        temperature: 1.0,
-        top_k: 5,
-        ..GREEDY
-    },
-    Sampling {
-        temperature: 1.0,
-        top_p: 0.6,
-        ..GREEDY
-    },
-    Sampling {
-        temperature: 2.0,
-        min_p: 0.4,
-        ..GREEDY
-    },
-    Sampling {
-        repetition_penalty: 1.7,
-        ..GREEDY
-    },
-];
-
-const GREEDY: Sampling = Sampling {
-    temperature: 0.0,
-    top_k: 0,
-    top_p: 1.0,
-    min_p: 0.0,
-    repetition_penalty: 1.0,
-    seed: 5,
-};
-
-fn sample(cases: &mut Vec<Case>) {
-    for vocab_size in [1, 33, 65, VOCAB_SIZE] {
-        for sampling in SAMPLINGS {
-            for (tokens_before, is_done) in [(3, false), (70, false), (3, true)] {
-                cases.push(Case::Sample(SampleCase {
-                    vocab_size,
-                    sampling,
-                    tokens_before,
-                    is_done,
-                }));
-            }
-        }
-    }
-}
-
-fn rotate(cases: &mut Vec<Case>) {
-    let mut add = |heads, pairing, has_norms, kv| {
-        for pass in [Pass::of_rows(33), LAST_ROWS, LATER_TOKEN, DONE] {
-            cases.push(Case::Rotate(RotateCase {
-                heads,
-                pairing,
-                has_norms,
-                kv,
-                pass,
-            }));
-        }
-    };
-    for pairing in [RopePairing::Neighbours, RopePairing::Halves] {
-        for heads in HEADS {
-            for kv in [KvType::F32, KvType::F16] {
-                add(heads, pairing, false, kv);
-            }
-        }
-        add(HEADS[3], pairing, true, KvType::F32);
-    }
-    // A single quad, which has no halves.
-    let narrow = heads(2, 1, 4);
-    add(narrow, RopePairing::Neighbours, true, KvType::F16);
-}
-
-fn attend(cases: &mut Vec<Case>) {
-    let mut add = |heads, window, kv, is_one_row, pass| {
-        cases.push(Case::Attend(AttendCase {
-            heads,
-            is_causal: true,
-            window,
-            is_one_row,
-            kv,
-            pass,
-        }));
-    };
-    for heads in HEADS {
-        for kv in [KvType::F32, KvType::F16] {
-            for rows in LENGTHS {
-                add(heads, None, kv, false, Pass::of_rows(rows));
-            }
-            for pass in [LAST_ROWS, LATER_PIECE, DONE] {
-                add(heads, None, kv, false, pass);
-            }
-            let last_row = Pass {
-                first_row: 30,
-                ..Pass::of_rows(1)
-            };
-            for pass in [Pass::of_rows(1), last_row, LATER_TOKEN] {
-                add(heads, None, kv, true, pass);
-            }
-        }
-    }
-    for window in [1, 5, 200] {
-        add(
-            HEADS[0],
-            Some(window),
-            KvType::F16,
-            false,
-            Pass::of_rows(33),
-        );
-        add(HEADS[0], Some(window), KvType::F16, false, LATER_PIECE);
-        add(HEADS[0], Some(window), KvType::F16, true, LATER_TOKEN);
-    }
-    for heads in [HEADS[0], HEADS[3]] {
-        for (is_one_row, pass) in [
-            (false, Pass::of_rows(33)),
-            (false, LATER_PIECE),
-            (false, LAST_ROWS),
-            (true, Pass::of_rows(5)),
-        ] {
-            cases.push(Case::Attend(AttendCase {
-                heads,
-                is_causal: false,
-                window: None,
-                is_one_row,
-                kv: KvType::F32,
-                pass,
-            }));
-        }
-    }
-}
-
-fn mean(cases: &mut Vec<Case>) {
-    // 1028: more quads than a workgroup has threads.
-    for width in [4, 80, 1028] {
-        for pass in [Pass::of_rows(1), Pass::of_rows(33), LAST_ROWS, DONE] {
-            cases.push(Case::Mean(MeanCase { width, pass }));
-        }
-    }
 }
