@@ -45,3 +45,15 @@ export async function installedExample({ folder }, name) {
   await run("npm", ["ci", ...QUIETLY], { cwd: project });
   return project;
 }
+
+/**
+ * A folder with the bundlers that no example uses, by the lock file beside these tests.
+ * @param {{ folder: string }} pack
+ * @returns {Promise<string>}
+ */
+export async function installedBundlers({ folder }) {
+  const project = join(folder, "bundlers");
+  cpSync(join(ROOT, "tests", "package", "bundlers"), project, { recursive: true });
+  await run("npm", ["ci", ...QUIETLY], { cwd: project });
+  return project;
+}
