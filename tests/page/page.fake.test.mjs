@@ -142,6 +142,28 @@ test("nothing_moves_between_loading_the_answer_and_its_measurement", async () =>
 });
 
 for (const language of ["en", "ko"]) {
+  test(`lanes_begin_alike_and_names_of_facts_take_two_lines_at_most_in_${language}`, async () => {
+    for (const width of [390, 1280]) {
+      const { page, close } = await harness.open({ fake: true, query: `?lang=${language}`, viewport: { width, height: 800 } });
+      await untilReady(page);
+      await page.click("#repeat-button");
+      await page.locator("#timing[data-measured=true]").waitFor();
+      await page.locator("#ask-button:enabled").waitFor();
+      const { heads, names } = await page.evaluate(() => {
+        const height = (/** @type {Element} */ element) => Math.round(element.getBoundingClientRect().height);
+        return {
+          heads: [...document.querySelectorAll(".lane > header")].map(height),
+          names: [...document.querySelectorAll("#facts dt")].map((name) => /** @type {const} */ ([name.textContent, height(name)])),
+        };
+      });
+      assert.equal(new Set(heads).size, 1, `heads of ${heads} pixels at ${width}`);
+      assert.ok(names.length > 5);
+      // A line has 22 pixels.
+      for (const [name, tall] of names) assert.ok(tall <= 50, `${name}: ${tall} pixels at ${width}`);
+      await close();
+    }
+  });
+
   test(`question_lanes_headline_and_times_fit_a_laptop's_screen_in_${language}`, async () => {
     const { page, close } = await harness.open({ fake: true, query: `?lang=${language}`, viewport: { width: 1366, height: 768 } });
     await untilReady(page);

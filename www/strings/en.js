@@ -42,7 +42,7 @@ export const en = {
     implicit: "Implicit",
     explicit: "Written",
     direct: "Direct",
-    implicitAbout: "A small generator hands over vectors.",
+    implicitAbout: "A generator hands over vectors.",
     explicitAbout: "The target writes its reasoning first.",
     directAbout: "The same target, with no reasoning.",
     implicitTokens: "Implicit tokens",
