@@ -53,7 +53,7 @@ const STEPS = [
     run: async (count) => {
       const release = ["test", "--release", "--features", "train"];
       await run("cargo", [...release, "--lib", "train"], { onLine: count });
-      await run("cargo", [...release, "--test", "train", "--test", "published"], { onLine: count });
+      await run("cargo", [...release, "--test", "train", "--test", "methods", "--test", "published"], { onLine: count });
     },
   },
   {

@@ -26,11 +26,13 @@ use semcot::train::export::export;
 use semcot::train::generator::GeneratorStage;
 use semcot::train::kernels::{Kernels, Reach};
 use semcot::train::llama::Packing;
+use semcot::train::score::MOST_ANSWER_TOKENS;
 use semcot::train::sentence_transformer::{SentenceTransformer, hidden_state};
 use semcot::train::stages::{Backend, Run};
 use semcot::train::target::TargetStage;
 use semcot::train::trainer::{Begin, Gradients, Stage};
 use semcot::weights::WeightType;
+use serde_json::Value;
 
 const CONFIG: &str = r#"
 name = "tiny"
@@ -69,12 +71,12 @@ directions = "both"
 attention = "full"
 linear_steps = 2
 [sentence_transformer.schedule]
-steps = 4
+steps = 120
 batch = 4
 learning_rate = 1e-3
 warmup_steps = 1
 final_rate = 0.1
-checkpoint_every = 2
+checkpoint_every = 3
 [generator]
 method = "semcot"
 start = "random"
@@ -100,6 +102,29 @@ checkpoint_every = 3
 matrices = "muon"
 "#;
 
+/// Methods in place of the generator, whose schedules change in these few steps; they share the stages of one run.
+const METHODS: [(&str, &str); 2] = [
+    ("icot_si", "icot_si.removal_steps = 7"),
+    ("coconut", "coconut.stages = 4"),
+];
+
+fn method_config(method: &str, setting: &str, earlier: &Path) -> String {
+    format!(
+        r#"
+extends = "tiny.toml"
+name = "{method}"
+earlier = '{}'
+[generator]
+method = "{method}"
+alpha = 0.0
+[generator.baseline]
+optimizer_restarts = "with_schedule"
+{setting}
+"#,
+        earlier.display()
+    )
+}
+
 /// A fresh folder with the configuration in it.
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -111,11 +136,15 @@ fn folder(name: &str) -> PathBuf {
 
 /// Trains on one thread, but the generator on two: either number always gives the same bytes.
 fn train(folder: &Path, run: &str, stage: &str) -> Child {
+    train_as(folder, run, stage, "tiny.toml")
+}
+
+fn train_as(folder: &Path, run: &str, stage: &str, config: &str) -> Child {
     let threads = if stage == "generator" { "2" } else { "1" };
     Command::new(env!("CARGO_BIN_EXE_semcot"))
         .args(["train", stage, "--resume", "--threads", threads])
         .arg("--config")
-        .arg(folder.join("tiny.toml"))
+        .arg(folder.join(config))
         .arg("--run")
         .arg(folder.join(run))
         .stdout(Stdio::null())
@@ -132,9 +161,9 @@ fn finish(mut child: Child, what: &str) {
 }
 
 /// Kills the stage at its first checkpoint.
-fn kill_at_first_checkpoint(folder: &Path, run: &str, stage: &str) -> usize {
+fn kill_at_first_checkpoint(folder: &Path, run: &str, stage: &str, config: &str) -> usize {
     let path = folder.join(run).join(stage).join("checkpoint.safetensors");
-    let mut child = train(folder, run, stage);
+    let mut child = train_as(folder, run, stage, config);
     let began = Instant::now();
     while !path.exists() {
         assert!(
@@ -156,22 +185,47 @@ fn a_killed_stage_goes_on_to_the_same_bytes() {
     finish(train(&folder, "straight", "tokenizer"), "tokenizer");
     finish(train(&folder, "killed", "tokenizer"), "tokenizer");
     for stage in ["target", "sentence-transformer", "generator"] {
-        finish(train(&folder, "straight", stage), stage);
-        if stage != "sentence-transformer" {
-            let step = kill_at_first_checkpoint(&folder, "killed", stage);
-            assert!(
-                (1..120).contains(&step),
-                "{stage} was not killed on its way but at step {step}"
-            );
-        }
-        finish(train(&folder, "killed", stage), stage);
-        for file in ["checkpoint.safetensors", "best.safetensors"] {
-            let [straight, killed] = ["straight", "killed"].map(|run| {
-                fs::read(folder.join(run).join(stage).join(file)).expect("a checkpoint")
-            });
-            assert!(straight == killed, "{stage}/{file} differs after a kill");
-        }
+        same_after_a_kill(&folder, ["straight", "killed"], stage, "tiny.toml");
     }
+    for (method, setting) in METHODS {
+        let config = format!("{method}.toml");
+        let text = method_config(method, setting, &folder.join("straight"));
+        fs::write(folder.join(&config), text).expect("the test folder can be written");
+        let runs = [format!("{method}-straight"), format!("{method}-killed")];
+        same_after_a_kill(&folder, [&runs[0], &runs[1]], "generator", &config);
+    }
+}
+
+/// Trains a stage in two runs, one of which is killed on its way, and compares all that is left behind.
+fn same_after_a_kill(folder: &Path, runs: [&str; 2], stage: &str, config: &str) {
+    let [straight, killed] = runs;
+    finish(train_as(folder, straight, stage, config), straight);
+    let step = kill_at_first_checkpoint(folder, killed, stage, config);
+    assert!(
+        (1..120).contains(&step),
+        "{killed}/{stage} was not killed on its way but at step {step}"
+    );
+    finish(train_as(folder, killed, stage, config), killed);
+    for file in ["checkpoint.safetensors", "best.safetensors"] {
+        let [straight, killed] = runs
+            .map(|run| fs::read(folder.join(run).join(stage).join(file)).expect("a checkpoint"));
+        assert!(straight == killed, "{stage}/{file} differs after a kill");
+    }
+    let [straight, killed] = runs.map(|run| metrics_without_times(&folder.join(run).join(stage)));
+    assert_eq!(
+        straight, killed,
+        "{stage}/metrics.jsonl differs after a kill"
+    );
+}
+
+fn metrics_without_times(stage: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(stage.join("metrics.jsonl")).expect("metrics");
+    let lines = text.lines().map(|line| {
+        let mut line: Value = serde_json::from_str(line).expect("a JSON object a line");
+        line["ms"] = Value::Null;
+        line
+    });
+    lines.collect()
 }
 
 fn gradients_of_parts_add_up<S: Stage>(what: &str, mut stage: S) {
@@ -330,19 +384,28 @@ fn an_exported_pair_computes_what_training_did() {
             .expect("the defaults are right")
             .take(100)
             .collect();
-    let scored = run.score(&problems).expect("trained");
+    let (mode, scored) = run.score(&problems).expect("trained");
     let manifest = Folder::open(&out).expect("a model folder").manifest;
     let files = (open("target.gguf"), open("generator.gguf"));
     let mut pair = pollster::block_on(load_on_cpu(&manifest, &files.0, &files.1, options))
         .expect("the pair loads");
     let items: Vec<Item> = problems.into_iter().map(Item::from).collect();
+    let options = |mode| AskOptions {
+        max_tokens: Some(MOST_ANSWER_TOKENS as u32),
+        ..AskOptions::new(mode)
+    };
     let mut exact = 0;
     let mut evaluation = Evaluation::new(&[Mode::Implicit], Questions::OfEachSeed);
-    let asked = evaluation.ask(&mut pair, &items, 1, AskOptions::new, |asked| {
+    let asking = evaluation.ask(&mut pair, &items, 1, options, |asked| {
         exact += u64::from(asked.answer.text == asked.truth);
         ControlFlow::Continue(())
     });
-    pollster::block_on(asked).expect("every question is answered");
+    pollster::block_on(asking).expect("every question is answered");
     assert!(exact > 0, "a pair that answers nothing shows nothing");
-    assert_eq!(scored.strict, exact);
+    let asked = &evaluation.scores()[&mode];
+    assert_eq!(scored.accuracy, asked.accuracy);
+    assert_eq!(scored.by_steps, asked.by_steps);
+    assert_eq!(scored.tokens, asked.tokens);
+    assert_eq!(scored.target_passes, asked.target_passes);
+    assert_eq!(scored.generator_passes, asked.generator_passes);
 }

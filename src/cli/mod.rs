@@ -16,6 +16,8 @@ mod pair;
 mod probe;
 mod report;
 #[cfg(feature = "train")]
+mod research;
+#[cfg(feature = "train")]
 mod score;
 mod tokenize;
 #[cfg(feature = "train")]
@@ -52,6 +54,8 @@ enum Command {
     Export(export::Export),
     #[cfg(feature = "train")]
     Score(score::Score),
+    #[cfg(feature = "train")]
+    Research(research::Research),
 }
 
 /// What a subcommand can end with besides success: a message for the person at the terminal.
@@ -79,5 +83,7 @@ pub fn run() -> Result<(), CommandError> {
         Command::Export(export) => export::run(&export),
         #[cfg(feature = "train")]
         Command::Score(score) => score::run(&score),
+        #[cfg(feature = "train")]
+        Command::Research(research) => research::run(&research),
     }
 }

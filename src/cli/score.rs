@@ -1,21 +1,20 @@
-//! `semcot score`: held-out accuracy of a run's generator or control, on the training backend.
+//! `semcot score`: held-out accuracy and cost of a run's generator, or of the method in its place, on the training
+//! backend.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::Serialize;
 
 use super::CommandError;
 use super::data::{Difficulty, Family};
 use super::train::BackendName;
-use crate::evaluation::Accuracy;
-use crate::problems::{Problem, Split, generate};
-use crate::train::config::{Config, Method};
+use crate::train::config::Config;
+use crate::train::research::held_out;
+use crate::train::score::ScoreFile;
 use crate::train::stages::{CONFIG_FILE, Run};
 use crate::train::trainer::Begin;
 
-/// Measure a run's generator, or its control, on held-out problems without exporting it.
+/// Measure a run's generator, or the method in its place, on held-out problems without exporting it.
 #[derive(Args)]
 pub struct Score {
     /// The folder of the run.
@@ -40,45 +39,23 @@ pub struct Score {
     json: Option<PathBuf>,
 }
 
-/// What `--json` writes.
-#[derive(Serialize)]
-struct Written {
-    command: Vec<String>,
-    method: Method,
-    modes: BTreeMap<&'static str, Accuracy>,
-}
-
 /// Runs the command.
 pub fn run(arguments: &Score) -> Result<(), CommandError> {
     let config = Config::read(&arguments.run.join(CONFIG_FILE))?;
-    let method = config.generator.method;
     let family = arguments.family.into();
     let settings = arguments.difficulty.settings(family);
-    let problems: Vec<Problem> = generate(family, Split::Heldout, arguments.seed, &settings)?
-        .take(arguments.count)
-        .collect();
+    let problems = held_out(family, &settings, arguments.seed, arguments.count)?;
     let run = Run::new(
         config,
         arguments.run.clone(),
         Begin::Resume,
         arguments.backend.backend(),
     );
-    let accuracy = run.score(&problems)?.accuracy();
-    println!(
-        "{:.1} % of {} (95 %: {:.1}–{:.1} %)",
-        100.0 * accuracy.strict,
-        accuracy.n,
-        100.0 * accuracy.strict_interval.low,
-        100.0 * accuracy.strict_interval.high,
-    );
+    let command = std::env::args().skip(1).collect();
+    let file = ScoreFile::new(command, &run.config, family, run.score(&problems)?);
+    println!("{}", file.summary());
     if let Some(path) = &arguments.json {
-        let written = Written {
-            command: std::env::args().skip(1).collect(),
-            method,
-            modes: BTreeMap::from([("implicit", accuracy)]),
-        };
-        std::fs::write(path, serde_json::to_vec_pretty(&written)?)
-            .map_err(|error| format!("{}: {error}", path.display()))?;
+        file.write(path)?;
     }
     Ok(())
 }

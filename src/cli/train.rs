@@ -40,6 +40,7 @@ enum Stage {
     Tokenizer,
     Target,
     SentenceTransformer,
+    /// Or the method in its place that the configuration names.
     Generator,
 }
 
@@ -85,7 +86,7 @@ pub fn run(arguments: &Train) -> Result<(), CommandError> {
         Some(threads) => threads.get(),
         None => run.default_threads(),
     };
-    run.keep_configuration(&arguments.config)?;
+    run.keep_configuration()?;
     match arguments.stage {
         Stage::Tokenizer => println!("{} tokens", run.train_tokenizer()?),
         Stage::Target => run.train_target()?,

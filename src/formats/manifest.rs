@@ -80,6 +80,15 @@ impl ImplicitFrom {
             ImplicitFrom::LastQuestionToken => "last_question_token",
         }
     }
+
+    /// `<thought>` tokens that a generator has to read for k vectors: from the last question token on, the state of the
+    /// k-th would come after the last that is used.
+    pub fn thoughts_read(self, k: usize) -> usize {
+        match self {
+            ImplicitFrom::ThoughtPositions => k,
+            ImplicitFrom::LastQuestionToken => k - 1,
+        }
+    }
 }
 
 /// What stands around question, reasoning and answer. Parsed with special tokens.

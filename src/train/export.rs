@@ -13,8 +13,8 @@ use serde_json::json;
 
 use super::config::{AlignmentSpace, Config, Method};
 use super::error::TrainError;
-use super::examples::Stream;
 use super::llama::{CONTEXT_LENGTH, Decoder, Llama, LlamaSizes};
+use super::score::longest_continuation;
 use super::sentence_transformer::SentenceTransformer;
 use super::source::Source;
 use super::stages::Run;
@@ -26,10 +26,6 @@ use crate::weights::WeightType;
 
 /// License of the weights that this project trains.
 const LICENSE: &str = "MIT OR Apache-2.0";
-/// Room above the longest written reasoning and answer of the training problems, in tokens.
-const SPARE_TOKENS: usize = 32;
-/// Problems of each family that the longest is looked for among.
-const LENGTH_SAMPLE: usize = 2000;
 
 /// Writes the model folder of a finished run, its matrices as `weight_type`.
 pub fn export(run: &Run, out: &Path, weight_type: WeightType) -> Result<Manifest, TrainError> {
@@ -89,7 +85,7 @@ pub fn export(run: &Run, out: &Path, weight_type: WeightType) -> Result<Manifest
             answer: ANSWER.into(),
         },
         end_token: END.into(),
-        max_tokens: longest_continuation(run, &vocabulary)? as u32,
+        max_tokens: longest_continuation(config, &vocabulary)? as u32,
         files,
         training: json!({ "configuration": config, "stages": run.best_positions()? }),
         accuracy: Vec::new(),
@@ -98,17 +94,6 @@ pub fn export(run: &Run, out: &Path, weight_type: WeightType) -> Result<Manifest
     let path = out.join(FILE_NAME);
     fs::write(&path, manifest.to_json()).map_err(TrainError::file(&path))?;
     Ok(manifest)
-}
-
-/// Tokens that a run may write: the longest reasoning and answer of a sample, rounded up with some room.
-fn longest_continuation(run: &Run, vocabulary: &Vocabulary) -> Result<usize, TrainError> {
-    let stream = Stream::new(&run.config, super::examples::Purpose::Tokenizer);
-    let examples = stream.examples(0, LENGTH_SAMPLE, vocabulary)?;
-    let longest = examples
-        .iter()
-        .map(|example| example.reasoning.len() + example.answer.len() + 2)
-        .max();
-    Ok((longest.unwrap_or(0) + SPARE_TOKENS).next_multiple_of(SPARE_TOKENS))
 }
 
 /// The rows of a matrix of a file, from a tensor of training `[inputs, outputs]`.

@@ -11,23 +11,29 @@ use burn::tensor::Device;
 use serde_json::{Map, json};
 
 use super::alignment::Alignment;
+use super::baselines::Prompt;
+use super::baselines::adapted::{AdaptedTarget, Piece};
 use super::config::{
     AlignmentSpace, BatchLoss, Config, Embeddings, GeneratorSettings, Method, ProjectionPhase,
     Selection,
 };
+use super::decode::{Written, write_greedily};
 use super::error::TrainError;
 use super::examples::{Batches, Example, Purpose, Stream, validation_sets};
-use super::kernels;
+use super::kernels::{self, Reach};
 use super::llama::{Llama, Named, Packing, rows_tensor};
+use super::lora::Dropout;
 use super::optimizer::Change;
+use super::score::Answers;
 use super::sentence_transformer::SentenceTransformer;
 use super::source::Source;
 use super::target::{VALIDATION_CHUNK, best_rows, count_right};
 use super::trainer::{Loss, Part, Stage, Validation};
 use super::vocabulary::Vocabulary;
 use crate::problems::Family;
+use crate::reasoning::Mode;
 
-/// Part of the learning rate that a target gets when it trains too (the `direct` control).
+/// Part of the learning rate that a target gets when it trains beside constant vectors.
 const TARGET_RATE: f64 = 0.3;
 
 /// Training of the generator or of a control.
@@ -56,6 +62,13 @@ struct Asked {
     question: usize,
     vectors: usize,
     continuation: Vec<u32>,
+}
+
+/// What is to be written after the answer prompt.
+pub fn continuation(settings: &GeneratorSettings, frame: &AnswerFrame, answer: &[u32]) -> Vec<u32> {
+    let mut ids = answer.to_vec();
+    ids.extend(settings.answer_end.then_some(frame.end));
+    ids
 }
 
 impl<'a> GeneratorStage<'a> {
@@ -150,13 +163,13 @@ impl<'a> GeneratorStage<'a> {
         let written = self.target.embed(&ids);
         let rows = rows_tensor(&rows, &written.device());
         let x = Tensor::cat(vec![vectors.clone(), written], 0).select(0, rows);
-        self.target.decoder.hidden_after(&prefix, x, &packing)
+        self.target
+            .decoder
+            .hidden_after(&prefix, x, &packing, Reach::Causal)
     }
 
     fn continuation(&self, answer: &[u32]) -> Vec<u32> {
-        let mut ids = answer.to_vec();
-        ids.extend(self.settings.answer_end.then_some(self.frame.end));
-        ids
+        continuation(&self.settings, &self.frame, answer)
     }
 
     /// The answers of all examples, behind `k` vectors each.
@@ -171,10 +184,7 @@ impl<'a> GeneratorStage<'a> {
 
     /// The vectors of every example: `[examples · k, target hidden]`.
     pub fn vectors(&self, examples: &[Example], k: usize) -> Tensor<2> {
-        let questions: Vec<&[u32]> = (examples.iter())
-            .map(|example| example.generator_question.as_slice())
-            .collect();
-        self.source.vectors(&questions, k)
+        self.source.vectors(&generator_questions_of(examples), k)
     }
 
     /// Problems to which the target, given the vectors, writes the answer and nothing else.
@@ -295,6 +305,12 @@ fn questions_of(examples: &[Example]) -> Vec<&[u32]> {
         .collect()
 }
 
+fn generator_questions_of(examples: &[Example]) -> Vec<&[u32]> {
+    (examples.iter())
+        .map(|example| example.generator_question.as_slice())
+        .collect()
+}
+
 fn labels_of(asked: &[Asked]) -> Vec<u32> {
     asked
         .iter()
@@ -314,7 +330,7 @@ fn weights_of(asked: &[Asked], count: usize, share: f32) -> Vec<f32> {
 impl Stage for GeneratorStage<'_> {
     fn parameters(&mut self) -> Vec<Named<'_>> {
         let mut named = self.source.parameters();
-        if self.settings.method == Method::Direct {
+        if self.settings.method == Method::ConstantVectorsAndTarget {
             named.extend(
                 self.target
                     .parameters()
@@ -361,7 +377,13 @@ impl Stage for GeneratorStage<'_> {
         let of_part: Vec<usize> = (0..count).filter(|&i| part.has(i)).collect();
         let examples: Vec<Example> = of_part.iter().map(|&i| batch[i].clone()).collect();
         let k = self.settings.implicit_tokens;
-        let vectors = self.vectors(&examples, k);
+        let mut source = self.source.clone();
+        let dropout_seed = self.batches.choices(step).bits() ^ part.index as u64;
+        source.set_dropout(Dropout::new(
+            self.settings.baseline.lora.dropout,
+            dropout_seed,
+        ));
+        let vectors = source.vectors(&generator_questions_of(&examples), k);
         let mut asked = self.answers(&examples, k);
         let answers = asked.len();
         let step_weight = self.settings.step_supervision_at(step) as f32;
@@ -425,5 +447,34 @@ impl Stage for GeneratorStage<'_> {
             score = -total;
         }
         Ok(Validation { score, figures })
+    }
+}
+
+impl Answers for GeneratorStage<'_> {
+    fn mode(&self) -> Mode {
+        Mode::Implicit
+    }
+
+    fn write(&self, examples: &[Example], most_tokens: usize) -> Vec<Written> {
+        let k = self.settings.eval_implicit_tokens();
+        let vectors = self.vectors(examples, k);
+        let target = AdaptedTarget::untrained(self.target.clone());
+        let sequence = |(i, question)| {
+            vec![
+                Piece::Ids(question),
+                Piece::Vectors(i * k..(i + 1) * k),
+                Piece::Ids(&self.frame.prompt),
+            ]
+        };
+        let questions = questions_of(examples).into_iter();
+        let sequences: Vec<Vec<Piece<'_>>> = questions.enumerate().map(sequence).collect();
+        let (x, lengths) = target.pack(&sequences, Some(&vectors));
+        let prompt = Prompt {
+            x,
+            lengths,
+            target_passes: vec![0; examples.len()],
+            generator_passes: self.source.passes(),
+        };
+        write_greedily(&target, prompt, self.frame.end, most_tokens)
     }
 }

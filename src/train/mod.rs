@@ -2,19 +2,25 @@
 
 mod adamw;
 pub mod alignment;
+pub mod baseline_stage;
 pub mod baselines;
 pub mod checkpoint;
 pub mod config;
+mod decode;
 pub mod error;
 pub mod examples;
 pub mod export;
+mod extends;
 pub mod generator;
 pub mod initialization;
 pub mod kernels;
 pub mod llama;
+pub mod lora;
 mod muon;
 pub mod optimizer;
 pub mod pretrained;
+pub mod research;
+pub mod score;
 pub mod sentence_transformer;
 pub mod source;
 pub mod stages;

@@ -146,5 +146,5 @@ impl Optimizer {
 }
 
 fn is_layer_matrix(name: &str) -> bool {
-    name.contains("layers.") && !name.ends_with("_norm")
+    name.contains("layers.") && !name.contains(".lora.") && !name.ends_with("_norm")
 }

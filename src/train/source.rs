@@ -1,13 +1,17 @@
-//! Where the vectors between question and answer come from: the generator, or constants that are learnt.
+//! Where the vectors between question and answer come from: the generator, one of those that it is compared with, or
+//! constants that are learnt.
 
 use burn::Tensor;
 use burn::tensor::Device;
 
+use super::baselines::lora_generator::LoraGenerator;
+use super::baselines::softcot::SoftCot;
 use super::config::{Config, Method, Start};
 use super::examples::Purpose;
 use super::initialization::Normal;
 use super::kernels::Reach;
 use super::llama::{Llama, Named, Packing, rows_tensor};
+use super::lora::Dropout;
 use super::vocabulary::Vocabulary;
 use crate::formats::manifest::ImplicitFrom;
 
@@ -28,6 +32,9 @@ pub struct Generator {
 #[derive(Clone, Debug)]
 pub enum Source {
     Generator(Box<Generator>),
+    /// The target with changes of low rank in place of a small generator.
+    LoraGenerator(Box<LoraGenerator>),
+    SoftCot(Box<SoftCot>),
     /// `[k, target hidden]`: the same for every question.
     Constant(Box<Tensor<2>>),
 }
@@ -37,12 +44,24 @@ impl Source {
         let settings = &config.generator;
         let target_size = config.target.sizes.hidden_size;
         let mut normal = Normal::new(config.seed ^ Purpose::Generator as u64);
-        if settings.method != Method::Semcot {
-            let scale = target.embedding_scale();
-            let vectors =
-                normal.scaled([settings.implicit_tokens, target_size], target_size, device);
-            return Source::Constant(Box::new(vectors.mul_scalar(scale)));
+        match settings.method {
+            Method::LoraGenerator => {
+                let generator = LoraGenerator::new(settings, target, &mut normal, device);
+                return Source::LoraGenerator(Box::new(generator));
+            }
+            Method::Softcot => {
+                let softcot = SoftCot::new(settings, vocabulary, target, &mut normal, device);
+                return Source::SoftCot(Box::new(softcot));
+            }
+            Method::Semcot => {}
+            _ => {
+                let scale = target.embedding_scale();
+                let shape = [settings.implicit_tokens, target_size];
+                let vectors = normal.scaled(shape, target_size, device);
+                return Source::Constant(Box::new(vectors.mul_scalar(scale)));
+            }
         }
+        let hidden = settings.sizes.hidden_size;
         let kernels = target.decoder.kernels;
         let mut model = Llama::new(
             settings.sizes,
@@ -51,7 +70,6 @@ impl Source {
             &mut normal,
             device,
         );
-        let hidden = settings.sizes.hidden_size;
         let generator = Generator {
             thought: normal.scaled([1, hidden], hidden, device),
             projection_weight: normal.matrix(hidden, target_size, device),
@@ -70,6 +88,8 @@ impl Source {
     pub fn parameters(&mut self) -> Vec<Named<'_>> {
         match self {
             Source::Constant(vectors) => vec![("vectors".into(), &mut **vectors)],
+            Source::LoraGenerator(generator) => generator.parameters(),
+            Source::SoftCot(softcot) => softcot.parameters(),
             Source::Generator(generator) => {
                 let Generator {
                     model,
@@ -95,6 +115,20 @@ impl Source {
                 Tensor::clone(vectors).select(0, rows_tensor(&rows, &vectors.device()))
             }
             Source::Generator(generator) => generator.vectors(questions, k),
+            Source::LoraGenerator(generator) => generator.vectors(questions, k),
+            Source::SoftCot(softcot) => softcot.vectors(questions, k),
+        }
+    }
+
+    /// Models that read a question to make its vectors.
+    pub fn passes(&self) -> u32 {
+        u32::from(!matches!(self, Source::Constant(_)))
+    }
+
+    /// Leaves inputs out before changes of low rank from now on, where there are any.
+    pub fn set_dropout(&mut self, dropout: Option<Dropout>) {
+        if let Source::LoraGenerator(generator) = self {
+            generator.model.model.decoder.dropout = dropout;
         }
     }
 }
@@ -109,11 +143,7 @@ impl Generator {
 
     /// The normed states that are projected: `[questions · k, generator hidden]`.
     pub fn hidden(&self, questions: &[&[u32]], k: usize) -> Tensor<2> {
-        // From the last question token on, the state of the last `<thought>` would come after the last that is read.
-        let thoughts = match self.implicit_from {
-            ImplicitFrom::ThoughtPositions => k,
-            ImplicitFrom::LastQuestionToken => k - 1,
-        };
+        let thoughts = self.implicit_from.thoughts_read(k);
         let ids = questions.concat();
         let mut rows = Vec::with_capacity(ids.len() + questions.len() * thoughts);
         let mut start = 0;

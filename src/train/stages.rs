@@ -7,19 +7,22 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use serde_json::{Map, Value, json};
 
+use super::baseline_stage::{BaselineStage, baseline_of};
 use super::checkpoint;
-use super::config::{AlignmentSpace, Config};
+use super::config::Config;
 use super::error::TrainError;
-use super::examples::{Example, Purpose, Stream};
+use super::examples::{Purpose, Stream};
 use super::generator::GeneratorStage;
 use super::kernels::Kernels;
 use super::llama::Llama;
+use super::research::check_earlier_folder;
+use super::score::{Answers, Score, most_tokens, score};
 use super::sentence_transformer::{SentenceStage, SentenceTransformer};
 use super::target::{TargetStage, untrained_target};
-use super::trainer::{Begin, StageFiles, Training, train};
+use super::trainer::{Begin, Stage, StageFiles, Training, train};
 use super::vocabulary::Vocabulary;
-use crate::evaluation::Tally;
 use crate::problems::Problem;
+use crate::reasoning::Mode;
 
 /// Folder names of the stages.
 pub const TARGET: &str = "target";
@@ -30,6 +33,9 @@ pub const GENERATOR: &str = "generator";
 
 /// The configuration of a run, copied into its folder.
 pub const CONFIG_FILE: &str = "config.toml";
+
+/// The tokenizer of a run.
+pub const TOKENIZER_FILE: &str = "tokenizer.json";
 
 /// What the tensors live on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +48,8 @@ pub enum Backend {
 }
 
 impl Backend {
-    fn device(self) -> Device {
+    /// Where tensors are made and computed.
+    pub fn device(self) -> Device {
         match self {
             Backend::Flex => Device::flex().autodiff(),
             #[cfg(feature = "train-wgpu")]
@@ -95,7 +102,7 @@ impl Run {
     pub fn best_positions(&self) -> Result<Map<String, Value>, TrainError> {
         let mut positions = Map::new();
         for stage in [TARGET, SENTENCE_TRANSFORMER, GENERATOR] {
-            let path = StageFiles::new(&self.folder, stage).best();
+            let path = self.files(stage).best();
             if path.exists() {
                 let (score, step) = checkpoint::position(&path)?.best.unwrap_or_default();
                 positions.insert(
@@ -107,14 +114,30 @@ impl Run {
         Ok(positions)
     }
 
-    /// Puts a copy of the configuration file into the run's folder.
-    pub fn keep_configuration(&self, file: &Path) -> Result<(), TrainError> {
-        let text = fs::read(file).map_err(TrainError::file(file))?;
-        checkpoint::write_whole(&self.folder.join(CONFIG_FILE), &text)
+    /// Puts the configuration, with all that the files say together, into the run's folder.
+    pub fn keep_configuration(&self) -> Result<(), TrainError> {
+        let path = self.folder.join(CONFIG_FILE);
+        let text = toml::to_string(&self.config).map_err(|error| TrainError::Configuration {
+            path: path.clone(),
+            message: error.to_string(),
+        })?;
+        checkpoint::write_whole(&path, text.as_bytes())
+    }
+
+    /// Folder of the stages before the generator.
+    fn earlier_folder(&self) -> &Path {
+        self.config.earlier.as_deref().unwrap_or(&self.folder)
     }
 
     fn tokenizer_path(&self) -> PathBuf {
-        self.folder.join("tokenizer.json")
+        self.earlier_folder().join(TOKENIZER_FILE)
+    }
+
+    fn files(&self, stage: &str) -> StageFiles {
+        match stage {
+            GENERATOR => StageFiles::new(&self.folder, stage),
+            _ => StageFiles::new(self.earlier_folder(), stage),
+        }
     }
 
     /// Trains the tokenizer; gives the size of its vocabulary.
@@ -152,7 +175,7 @@ impl Run {
             self.backend.kernels(),
             &self.device,
         )?;
-        let files = StageFiles::new(&self.folder, TARGET);
+        let files = self.files(TARGET);
         train(
             &mut stage,
             &self.training("target", &self.config.target.schedule, &files),
@@ -165,7 +188,7 @@ impl Run {
         let vocabulary = self.vocabulary()?;
         let target = self.target(&vocabulary)?;
         let mut stage = SentenceStage::new(&self.config, &vocabulary, target, &self.device)?;
-        let files = StageFiles::new(&self.folder, SENTENCE_TRANSFORMER);
+        let files = self.files(SENTENCE_TRANSFORMER);
         let schedule = self.config.sentence_transformer.schedule;
         train(
             &mut stage,
@@ -174,24 +197,26 @@ impl Run {
         Ok(())
     }
 
-    /// Trains the generator, or the control that the configuration names.
+    /// Trains the generator, or the method in its place that the configuration names.
     pub fn train_generator(&self) -> Result<(), TrainError> {
+        check_earlier_folder(&self.config)?;
         let vocabulary = self.vocabulary()?;
         let target = self.target(&vocabulary)?;
         let generator = &self.config.generator;
-        let needs_sentence = generator.alpha > 0.0
-            && generator.alignment_space == AlignmentSpace::SentenceTransformer;
-        let sentence = match needs_sentence {
+        let files = self.files(GENERATOR);
+        let training = self.training("generator", &generator.schedule, &files);
+        if let Some(baseline) = baseline_of(&self.config, &vocabulary, &target, &self.device) {
+            let mut stage = BaselineStage::new(&self.config, &vocabulary, baseline)?;
+            train(&mut stage, &training)?;
+            return Ok(());
+        }
+        let sentence = match self.config.needs_sentence_transformer() {
             true => Some(self.sentence_transformer(&target)?),
             false => None,
         };
         let mut stage =
             GeneratorStage::new(&self.config, &vocabulary, target, sentence, &self.device)?;
-        let files = StageFiles::new(&self.folder, GENERATOR);
-        train(
-            &mut stage,
-            &self.training("generator", &self.config.generator.schedule, &files),
-        )?;
+        train(&mut stage, &training)?;
         Ok(())
     }
 
@@ -214,7 +239,7 @@ impl Run {
     }
 
     fn best_of(&self, stage: &'static str) -> Result<PathBuf, TrainError> {
-        let path = StageFiles::new(&self.folder, stage).best();
+        let path = self.files(stage).best();
         if path.exists() {
             Ok(path)
         } else {
@@ -253,7 +278,6 @@ impl Run {
         &self,
         vocabulary: &'a Vocabulary,
     ) -> Result<GeneratorStage<'a>, TrainError> {
-        use super::trainer::Stage;
         let path = self.best_of(GENERATOR)?;
         let target = self.target(vocabulary)?;
         let mut stage = GeneratorStage::new(&self.config, vocabulary, target, None, &self.device)?;
@@ -263,20 +287,23 @@ impl Run {
 }
 
 impl Run {
-    /// To how many of these problems the run's generator, or its control, has the target write the answer, the end token
-    /// and nothing else: on the training backend, the only one that knows the controls.
-    pub fn score(&self, problems: &[Problem]) -> Result<Tally, TrainError> {
+    /// How good the run's generator, or the method in its place, is on these problems: on the training backend, the only one
+    /// that knows the baselines and controls. Gives also the mode of its answers.
+    pub fn score(&self, problems: &[Problem]) -> Result<(Mode, Score), TrainError> {
         let vocabulary = self.vocabulary()?;
-        let examples: Vec<Example> = (problems.iter())
-            .map(|problem| Example::of(problem, &vocabulary))
-            .collect();
-        let right = self.generator(&vocabulary)?.count_answered(&examples) as u64;
-        // Nothing is written but the answer, so both rules judge the same text.
-        Ok(Tally {
-            n: problems.len() as u64,
-            strict: right,
-            official: right,
-        })
+        let most = most_tokens(&self.config, &vocabulary)?;
+        let target = self.target(&vocabulary)?;
+        let scored = |answers: &dyn Answers| {
+            let score = score(answers, &vocabulary, problems, most);
+            (answers.mode(), score)
+        };
+        let Some(baseline) = baseline_of(&self.config, &vocabulary, &target, &self.device) else {
+            return Ok(scored(&self.generator(&vocabulary)?));
+        };
+        let path = self.best_of(GENERATOR)?;
+        let mut stage = BaselineStage::new(&self.config, &vocabulary, baseline)?;
+        checkpoint::load(&path, stage.parameters(), None, &self.device)?;
+        Ok(scored(&stage))
     }
 }
 

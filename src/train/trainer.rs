@@ -27,6 +27,11 @@ pub trait Stage: Clone + Send {
     /// What a step does to a parameter; rates are factors on the schedule's.
     fn change(&self, parameter: &str, step: usize) -> Change;
 
+    /// Whether the optimizer begins anew at a step, as a schedule may ask for.
+    fn forgets_moments(&self, _step: usize) -> bool {
+        false
+    }
+
     /// Parts that a step's batch may be cut into, at most `threads`. Every part must have an example.
     fn parts(&self, step: usize, threads: usize) -> usize;
 
@@ -211,6 +216,9 @@ pub fn take_step<S: Stage>(
     if !loss.is_finite() {
         return Err(TrainError::NotFinite { step, loss });
     }
+    if stage.forgets_moments(step) {
+        optimizer.moments.fill(None);
+    }
     let learning_rate = schedule.rate(step);
     let names: Vec<String> = (stage.parameters().into_iter())
         .map(|(name, _)| name)
@@ -232,7 +240,8 @@ pub fn take_step<S: Stage>(
     })
 }
 
-/// Trains a stage to the end of its schedule and leaves its best weights in `files.best()`.
+/// Trains a stage to the end of its schedule and leaves its best weights in `files.best()`; where the schedule has no
+/// steps, those that it begins with.
 pub fn train<S: Stage>(stage: &mut S, training: &Training<'_>) -> Result<Position, TrainError> {
     let Training {
         schedule, files, ..
@@ -242,6 +251,14 @@ pub fn train<S: Stage>(stage: &mut S, training: &Training<'_>) -> Result<Positio
     let mut metrics = Metrics::open(&files.metrics(), position.step)?;
     let bar = progress_bar(training.name, schedule.steps, position.step);
 
+    if schedule.steps == 0 {
+        let validation = stage.validate()?;
+        position.best = Some((validation.score, 0));
+        checkpoint::save(&files.best(), stage.parameters(), None, &position)?;
+        metrics.write(
+            &json!({ "step": 0, "score": validation.score, "validation": validation.figures }),
+        )?;
+    }
     while position.step < schedule.steps {
         let step = position.step;
         let began = Instant::now();

@@ -1,21 +1,29 @@
 //! The baselines and the variation with a generator of low rank: what each reads, its losses, its gradients.
 
 use burn::Tensor;
-use semcot::train::alignment::Alignment;
+use semcot::formats::manifest::ImplicitFrom;
 use semcot::train::baselines::adapted::{AdaptedTarget, AddedToken};
 use semcot::train::baselines::coconut::Coconut;
 use semcot::train::baselines::codi::{Codi, ThoughtProjection};
 use semcot::train::baselines::icot_si::{IcotSi, Sequence, removal_distribution};
 use semcot::train::baselines::lora_generator::LoraGenerator;
 use semcot::train::baselines::pause::Pause;
+use semcot::train::baselines::settings::{AddedRows, Evaluation, Tuning};
 use semcot::train::baselines::softcot::SoftCot;
 use semcot::train::baselines::{Baseline, Item, gradients_of_sum};
-use semcot::train::llama::{Lora, LowRank};
+use semcot::train::examples::{Batches, Epochs, Example};
+use semcot::train::generator::GeneratorStage;
+use semcot::train::llama::Named;
+use semcot::train::lora::{Lora, LowRank};
 use semcot::train::pretrained::{Layout, Weights};
+use semcot::train::source::Source;
 use semcot::train::trainer::Gradients;
+use semcot::train::trainer::{Loss, Stage};
 use serde_json::Value;
+use std::sync::Arc;
 
 use crate::checks::Checks;
+use crate::forward;
 use crate::pair::{Pair, numbers, values};
 
 const FILE: &str = "expected/baselines.safetensors";
@@ -57,10 +65,10 @@ impl Of<'_> {
         let example = self.pair.example(number(&entry["item"]));
         Item {
             question: example.question,
-            generator_question: numbers(&entry["softcot_generator_ids"]),
             reasoning: numbers(&entry["codi"]["reasoning_ids"]),
             answer_prompt: self.pair.answer_prompt(),
             answer: example.answer,
+            removed: 0,
         }
     }
 
@@ -103,28 +111,42 @@ impl Of<'_> {
         AdaptedTarget {
             model,
             added: tokens.iter().map(added).collect(),
+            added_rows: AddedRows::Last,
+            tuning: Tuning::Lora,
         }
     }
 
-    /// A loss of every item under a term's name.
-    fn losses(&self, checks: &mut Checks, tensor: &str, gradients: &Gradients, term: &str) {
-        let found: Vec<f32> = (gradients.terms.iter())
-            .filter(|(name, _)| *name == term)
-            .map(|(_, value)| *value)
+    /// The losses of the items, one by one, under the names of their terms; and gradients of all of them at once.
+    fn losses(
+        &self,
+        checks: &mut Checks,
+        tensors: &[(&str, &'static str)],
+        baseline: &dyn Baseline,
+        items: &[Item],
+    ) -> Gradients {
+        let losses: Vec<Loss> = (items.iter())
+            .map(|item| baseline.loss(std::slice::from_ref(item)))
             .collect();
-        checks.array(self.pair, FILE, tensor, &found);
+        for (tensor, term) in tensors {
+            let of_term = |loss: &Loss| {
+                let found = loss.terms.iter().find(|(name, _)| name == term);
+                found.expect("a term of the loss").1
+            };
+            let found: Vec<f32> = losses.iter().map(of_term).collect();
+            checks.array(self.pair, FILE, tensor, &found);
+        }
+        gradients_of_sum(baseline, items)
     }
 
     /// Compares those gradients of a baseline that the file has.
-    fn gradients<B: Baseline>(
+    fn gradients(
         &self,
         checks: &mut Checks,
         baseline: &str,
-        trained: &B,
+        parameters: Vec<Named<'_>>,
         gradients: &[Option<Tensor<2>>],
     ) {
-        let mut trained = trained.clone();
-        for ((parameter, _), gradient) in trained.parameters().into_iter().zip(gradients) {
+        for ((parameter, _), gradient) in parameters.into_iter().zip(gradients) {
             let Some(gradient) = gradient else { continue };
             let (name, layout) = published_name(&parameter);
             let tensor = format!("{baseline}.gradient.{name}");
@@ -139,9 +161,10 @@ impl Of<'_> {
     }
 
     fn pause(&self, checks: &mut Checks) {
-        let pause = Pause {
+        let mut pause = Pause {
             target: self.target("pause", &["<pause>"]),
             k: self.k(),
+            eval_k: self.pair.count("k_eval"),
         };
         let items = self.all_items();
         for (entry, item) in self.items.iter().zip(&items) {
@@ -154,9 +177,9 @@ impl Of<'_> {
             );
             checks.same("baselines pause.input_ids", pause.sequence(item), expected);
         }
-        let found = gradients_of_sum(&pause, &items);
-        self.losses(checks, "pause.loss", &found, "loss");
-        self.gradients(checks, "pause", &pause, &found.gradients);
+        let tensors = [("pause.loss", "loss_answer")];
+        let found = self.losses(checks, &tensors, &pause, &items);
+        self.gradients(checks, "pause", pause.parameters(), &found.gradients);
     }
 
     fn icot_si(&self, checks: &mut Checks) {
@@ -170,10 +193,11 @@ impl Of<'_> {
         let mut baseline = IcotSi {
             target: self.target("icot_si", &[]),
             end: self.pair.end_token(),
-            removed: 0,
+            counter: 0,
+            settings: self.pair.generator_settings.baseline.icot_si,
         };
         for entry in self.items {
-            let item = self.item(entry);
+            let mut item = self.item(entry);
             let evaluation: Vec<u32> = numbers(&entry["icot_si_evaluation_input_ids"]);
             checks.same(
                 "baselines icot_si.evaluation_input_ids",
@@ -181,7 +205,7 @@ impl Of<'_> {
                 evaluation,
             );
             for removal in entry["icot_si"].as_array().expect("a list") {
-                baseline.removed = number(&removal["counter"]) + number(&removal["draw"]);
+                item.removed = number(&removal["counter"]) + number(&removal["draw"]);
                 let labels = removal["labels"].as_array().expect("a list");
                 let sequence = Sequence {
                     ids: numbers(&removal["input_ids"]),
@@ -202,7 +226,8 @@ impl Of<'_> {
             }
         }
         checks.array(self.pair, FILE, "icot_si.loss", &losses);
-        self.gradients(checks, "icot_si", &baseline, &sum.expect("there are items"));
+        let sum = sum.expect("there are items");
+        self.gradients(checks, "icot_si", baseline.parameters(), &sum);
     }
 
     fn coconut(&self, checks: &mut Checks) {
@@ -211,7 +236,13 @@ impl Of<'_> {
         let mut baseline = Coconut {
             target: self.target("coconut", &["<bot>", "<eot>", "<thought>"]),
             stage: 0,
+            stage_steps: 1,
             k: self.k(),
+            eval_k: self.pair.count("k_eval"),
+            // What the stages leave of the reasoning is given below.
+            line_ends: Arc::new(Vec::new()),
+            settings: self.pair.generator_settings.baseline.coconut,
+            evaluation: Evaluation::Published,
         };
         for entry in self.items {
             for stage in entry["coconut"].as_array().expect("a list") {
@@ -238,7 +269,12 @@ impl Of<'_> {
                     baseline.stage
                 );
                 if checks.has(FILE, &inputs) {
-                    checks.array(self.pair, FILE, &inputs, &values(baseline.inputs(&item)));
+                    checks.array(
+                        self.pair,
+                        FILE,
+                        &inputs,
+                        &values(baseline.inputs(std::slice::from_ref(&item))),
+                    );
                 }
                 let found = gradients_of_sum(&baseline, &[item]);
                 losses.push(found.loss);
@@ -246,7 +282,8 @@ impl Of<'_> {
             }
         }
         checks.array(self.pair, FILE, "coconut.loss", &losses);
-        self.gradients(checks, "coconut", &baseline, &sum.expect("there are items"));
+        let sum = sum.expect("there are items");
+        self.gradients(checks, "coconut", baseline.parameters(), &sum);
     }
 
     fn codi(&self, checks: &mut Checks) {
@@ -254,7 +291,7 @@ impl Of<'_> {
             let name = format!("codi.projection.{name}");
             (self.weights.matrix(&name, layout, &self.pair.device)).expect("the projection")
         };
-        let codi = Codi {
+        let mut codi = Codi {
             target: self.target("codi", &["<bot>", "<eot>"]),
             projection: ThoughtProjection {
                 first_weight: part("0.weight", Layout::Transposed),
@@ -265,6 +302,10 @@ impl Of<'_> {
                 norm_bias: part("3.bias", Layout::Vector),
             },
             k: self.k(),
+            eval_k: self.pair.count("k_eval"),
+            reasoning_prompt: Vec::new(),
+            settings: self.pair.generator_settings.baseline.codi,
+            evaluation: Evaluation::Published,
         };
         let items = self.all_items();
         for (entry, item) in self.items.iter().zip(&items) {
@@ -284,54 +325,114 @@ impl Of<'_> {
             let tensor = format!("codi.thoughts.{}", number(&entry["item"]));
             checks.array(self.pair, FILE, &tensor, &values(codi.thoughts(item)));
         }
-        let found = gradients_of_sum(&codi, &items);
-        for term in ["teacher_loss", "student_loss", "distillation_loss"] {
-            self.losses(checks, &format!("codi.{term}"), &found, term);
-        }
-        self.gradients(checks, "codi", &codi, &found.gradients);
+        let tensors = [
+            ("codi.teacher_loss", "loss_teacher"),
+            ("codi.student_loss", "loss_answer"),
+            ("codi.distillation_loss", "loss_distillation"),
+        ];
+        let found = self.losses(checks, &tensors, &codi, &items);
+        self.gradients(checks, "codi", codi.parameters(), &found.gradients);
     }
 
     fn softcot(&self, checks: &mut Checks) {
-        let softcot = SoftCot {
-            target: self.pair.target.clone(),
+        let first: Vec<u32> = numbers(&self.items[0]["softcot_generator_ids"]);
+        let source = Source::SoftCot(Box::new(SoftCot {
             small: self.pair.generator.model.clone(),
+            // Of the ids that the small model reads, the k tokens at the end are put there here.
+            instruction: Vec::new(),
+            after_question: Vec::new(),
+            unknown: *first.last().expect("there are ids"),
             weight: self.pair.generator.projection_weight.clone(),
             bias: self.pair.generator.projection_bias.clone(),
-            k: self.k(),
-        };
-        let items = self.all_items();
-        for (entry, item) in self.items.iter().zip(&items) {
-            let tensor = format!("softcot.thoughts.{}", number(&entry["item"]));
-            checks.array(self.pair, FILE, &tensor, &values(softcot.thoughts(item)));
-        }
-        let found = gradients_of_sum(&softcot, &items);
-        self.losses(checks, "softcot.loss", &found, "loss");
-        self.gradients(checks, "softcot", &softcot, &found.gradients);
+        }));
+        let examples = self.examples(|entry, example| {
+            let ids: Vec<u32> = numbers(&entry["softcot_generator_ids"]);
+            example.generator_question = ids[..ids.len() - self.k()].to_vec();
+        });
+        let thoughts = |item| format!("softcot.thoughts.{item}");
+        let mut stage = self.stage(source, examples, 0.0);
+        self.source(checks, &stage, thoughts, &[("softcot.loss", "loss_answer")]);
+        let found = Gradients::of_step(&stage, 0, 1).expect("the batch can be drawn");
+        self.gradients(checks, "softcot", stage.parameters(), &found.gradients);
     }
 
     fn lora_generator(&self, checks: &mut Checks) {
-        let baseline = LoraGenerator {
-            generator: self.target("lora_generator", &["<thought>"]),
-            target: self.pair.target.clone(),
-            alignment: Alignment {
-                sentence: Some(self.pair.sentence_transformer()),
-                hidden_state: self.pair.hidden_state(),
-            },
-            alpha: self.pair.setting("alpha").as_f64().expect("a number"),
-            k: self.k(),
+        let source = Source::LoraGenerator(Box::new(LoraGenerator {
+            model: self.target("lora_generator", &["<thought>"]),
+            implicit_from: ImplicitFrom::LastQuestionToken,
+        }));
+        let examples = self.examples(|_, example| {
+            // The target is the generator, with its own ids.
+            example.generator_question = example.question.clone();
+        });
+        let vectors = |item| format!("lora_generator.implicit.{item}");
+        let alpha = self.pair.setting("alpha").as_f64().expect("a number");
+        let mut stage = self.stage(source, examples, alpha);
+        let terms = [
+            ("lora_generator.l_reason", "loss_alignment"),
+            ("lora_generator.l_ans", "loss_answer"),
+        ];
+        self.source(checks, &stage, vectors, &terms);
+        let found = Gradients::of_step(&stage, 0, 1).expect("the batch can be drawn");
+        self.gradients(
+            checks,
+            "lora_generator",
+            stage.parameters(),
+            &found.gradients,
+        );
+    }
+
+    fn examples(&self, changed: impl Fn(&Value, &mut Example)) -> Vec<Example> {
+        let example = |entry: &Value| {
+            let mut example = self.pair.example(number(&entry["item"]));
+            changed(entry, &mut example);
+            example
         };
-        let mut items = self.all_items();
-        for (entry, item) in self.items.iter().zip(&mut items) {
-            let number = number(&entry["item"]);
-            item.reasoning = self.pair.example(number).reasoning;
-            let tensor = format!("lora_generator.implicit.{number}");
-            checks.array(self.pair, FILE, &tensor, &values(baseline.vectors(item)));
+        self.items.iter().map(example).collect()
+    }
+
+    /// Training of a source with all items as one batch.
+    fn stage(&self, source: Source, examples: Vec<Example>, alpha: f64) -> GeneratorStage<'static> {
+        let mut stage = forward::stage(self.pair, self.pair.generator.clone(), Vec::new());
+        stage.source = source;
+        stage.settings.alpha = alpha;
+        stage.settings.schedule.batch = examples.len();
+        stage.batches = Batches::DataSet(Epochs {
+            orders: Arc::new(vec![(0..examples.len()).collect()]),
+            items: Arc::new(examples),
+            seed: 0,
+        });
+        stage
+    }
+
+    /// Vectors and losses of every item under the names of their terms.
+    fn source(
+        &self,
+        checks: &mut Checks,
+        stage: &GeneratorStage<'_>,
+        vectors_of: impl Fn(usize) -> String,
+        tensors: &[(&str, &str)],
+    ) {
+        let examples = stage
+            .batches
+            .examples(0, self.items.len())
+            .expect("the batch can be drawn");
+        let mut losses = vec![Vec::new(); tensors.len()];
+        for (entry, example) in self.items.iter().zip(&examples) {
+            let example = std::slice::from_ref(example);
+            let vectors = stage.vectors(example, self.k());
+            for ((_, term), losses) in tensors.iter().zip(&mut losses) {
+                losses.extend(match *term {
+                    "loss_answer" => stage.answer_losses(example, &vectors),
+                    _ => values(stage.reasoning_losses(example, &vectors).expect("aligned")),
+                });
+            }
+            let tensor = vectors_of(number(&entry["item"]));
+            checks.array(self.pair, FILE, &tensor, &values(vectors));
         }
-        let found = gradients_of_sum(&baseline, &items);
-        for term in ["l_reason", "l_ans"] {
-            self.losses(checks, &format!("lora_generator.{term}"), &found, term);
+        for ((tensor, _), losses) in tensors.iter().zip(&losses) {
+            checks.array(self.pair, FILE, tensor, losses);
         }
-        self.gradients(checks, "lora_generator", &baseline, &found.gradients);
     }
 }
 
@@ -357,10 +458,13 @@ fn added(
 fn published_name(parameter: &str) -> (String, Layout) {
     let whole = |name: &str, layout| (name.to_owned(), layout);
     match parameter {
-        "embedding_row" | "head_row" => whole(parameter, Layout::Vector),
         "projection.second.weight" => whole("projection_layer.2.weight", Layout::Transposed),
-        "weight" => whole("proj.weight", Layout::Transposed),
-        "bias" => whole("proj.bias", Layout::Vector),
+        "projection.weight" => whole("proj.weight", Layout::Transposed),
+        "projection.bias" => whole("proj.bias", Layout::Vector),
+        _ if parameter.starts_with("added.") => {
+            let row = parameter.rsplit('.').next().expect("a part");
+            whole(row, Layout::Vector)
+        }
         _ => match parameter.split_once(".lora.") {
             Some((layer, part)) => {
                 let part = match part {

@@ -1,11 +1,17 @@
 //! Every setting of training at its published value (METHOD, section 10), the rest from a pair's manifest.
 
 use semcot::formats::manifest::ImplicitFrom;
+use semcot::train::baselines::settings::{
+    AddedRows, BaselineSettings, CoconutSettings, CodiSettings, Evaluation, IcotSiSettings,
+    Instruction, LastStage, LastThought, LineEnd, LossOn, NewestThought, OptimizerRestarts,
+    Positions, SoftCotSettings, Tuning,
+};
 use semcot::train::config::{
     AlignmentSpace, BatchLoss, Directions, Embeddings, GeneratorSettings, Method, ProjectionPhase,
     Schedule, Selection, SentenceAttention, SentenceSettings, Start,
 };
 use semcot::train::llama::{EmbeddingScale, Head, LlamaSizes};
+use semcot::train::lora::LoraSettings;
 use semcot::train::optimizer::{MatrixRule, OptimizerSettings};
 use serde_json::Value;
 
@@ -97,5 +103,39 @@ pub fn generator(manifest: &Value) -> GeneratorSettings {
         alignment_batch: usize::MAX,
         step_supervision: 0.0,
         step_supervision_until: None,
+        baseline: baseline(),
+    }
+}
+
+/// Every habit of the published baselines, without dropout: the values were made without.
+pub fn baseline() -> BaselineSettings {
+    BaselineSettings {
+        tuning: Tuning::Lora,
+        lora: LoraSettings {
+            dropout: 0.0,
+            ..LoraSettings::default()
+        },
+        added_rows: AddedRows::Last,
+        evaluation: Evaluation::Published,
+        optimizer_restarts: OptimizerRestarts::WithSchedule,
+        icot_si: IcotSiSettings {
+            positions: Positions::Kept,
+            loss_on: LossOn::Answer,
+            ..IcotSiSettings::default()
+        },
+        coconut: CoconutSettings {
+            line_end: LineEnd::LineFeed,
+            last_stage: LastStage::FurtherLines,
+            loss_on: LossOn::Answer,
+            newest_thought: NewestThought::Hidden,
+            ..CoconutSettings::default()
+        },
+        codi: CodiSettings {
+            last_thought: LastThought::Unread,
+            ..CodiSettings::default()
+        },
+        softcot: SoftCotSettings {
+            instruction: Instruction::Published,
+        },
     }
 }

@@ -1,19 +1,20 @@
 //! CODI: a pass with thoughts learns from a pass with written reasoning, at the positions that predict the answer.
 
-use burn::Tensor;
-use burn::tensor::activation;
+use std::ops::Range;
 
-use super::adapted::{AdaptedTarget, without_last};
-use super::{Baseline, Item};
-use crate::train::kernels::Reach;
-use crate::train::llama::{Named, Packing};
+use burn::Tensor;
+use burn::tensor::{Device, TensorData, activation};
+
+use super::adapted::{AdaptedTarget, Piece, labeled, without_last};
+use super::settings::{CodiSettings, Evaluation, LastThought};
+use super::{Baseline, Item, Prompt};
+use crate::train::initialization::Normal;
+use crate::train::llama::{Named, Packing, Prefix, rows_tensor};
 use crate::train::trainer::Loss;
 
 /// Number of the added tokens.
 const BOT: usize = 0;
 const EOT: usize = 1;
-/// Weight of the distillation.
-const DISTILLATION: f32 = 20.0;
 /// Inside the root of the layer norm.
 const LAYER_NORM_EPS: f32 = 1e-5;
 
@@ -31,6 +32,27 @@ pub struct ThoughtProjection {
 }
 
 impl ThoughtProjection {
+    /// Linear layers uniform in ±1/sqrt(hidden).
+    pub fn new(hidden: usize, normal: &mut Normal, device: &Device) -> Self {
+        let bound = 1.0 / (hidden as f32).sqrt();
+        let mut linear = || {
+            (
+                normal.uniform([hidden, hidden], bound, device),
+                normal.uniform([1, hidden], bound, device),
+            )
+        };
+        let (first_weight, first_bias) = linear();
+        let (second_weight, second_bias) = linear();
+        Self {
+            first_weight,
+            first_bias,
+            second_weight,
+            second_bias,
+            norm_weight: Tensor::ones([1, hidden], device),
+            norm_bias: Tensor::zeros([1, hidden], device),
+        }
+    }
+
     fn of(&self, state: Tensor<2>) -> Tensor<2> {
         let x = state
             .matmul(self.first_weight.clone())
@@ -64,56 +86,116 @@ pub struct Codi {
     pub target: AdaptedTarget,
     pub projection: ThoughtProjection,
     pub k: usize,
+    pub eval_k: usize,
+    /// What the target reads before it writes reasoning; published: nothing.
+    pub reasoning_prompt: Vec<u32>,
+    pub settings: CodiSettings,
+    pub evaluation: Evaluation,
+}
+
+/// Questions that were read as far as their thoughts, and these.
+struct Thinking {
+    /// [question, `<bot>`, thoughts but the last].
+    prefix: Prefix,
+    before: Vec<Range<usize>>,
+    /// `[questions, hidden]` each.
+    thoughts: Vec<Tensor<2>>,
 }
 
 impl Codi {
-    /// [question, `<bot>`] and the k thoughts. The last is made but not read by what follows, as published.
-    fn thoughts_behind(&self, item: &Item) -> (Tensor<2>, Vec<Tensor<2>>) {
-        let mut ids = item.question.clone();
-        ids.push(self.target.added_id(BOT));
-        let mut x = self.target.embed(&ids);
-        let mut thoughts: Vec<Tensor<2>> = Vec::new();
-        for _ in 0..self.k {
-            if let Some(newest) = thoughts.last() {
-                x = Tensor::cat(vec![x, newest.clone()], 0);
-            }
-            let state = self.target.last_hidden(x.clone(), 1, Reach::Causal);
+    /// Makes `count` thoughts behind each question, by keys and values that are kept.
+    fn think(&self, items: &[Item], count: usize) -> Thinking {
+        let bot = [self.target.added_id(BOT)];
+        let questions: Vec<Vec<Piece<'_>>> = (items.iter())
+            .map(|item| vec![Piece::Ids(&item.question), Piece::Ids(&bot)])
+            .collect();
+        let decoder = &self.target.model.decoder;
+        let (x, lengths) = self.target.pack(&questions, None);
+        let wanted = vec![1; items.len()];
+        let mut packing = Packing {
+            lengths,
+            wanted: wanted.clone(),
+            before: Vec::new(),
+        };
+        let (state, mut prefix) = decoder.extended(None, x, &packing);
+        let mut thoughts = vec![self.projection.of(state)];
+        while thoughts.len() < count {
+            packing = Packing {
+                lengths: wanted.clone(),
+                wanted: wanted.clone(),
+                before: packing.extended_rows(),
+            };
+            let newest = thoughts[thoughts.len() - 1].clone();
+            let (state, extended) = decoder.extended(Some(&prefix), newest, &packing);
+            prefix = extended;
             thoughts.push(self.projection.of(state));
         }
-        (x, thoughts)
+        Thinking {
+            before: packing.extended_rows(),
+            prefix,
+            thoughts,
+        }
     }
 
-    /// The k thoughts `[k, hidden]`.
+    /// The k thoughts of an item, `[k, hidden]`.
     pub fn thoughts(&self, item: &Item) -> Tensor<2> {
-        Tensor::cat(self.thoughts_behind(item).1, 0)
+        Tensor::cat(self.think(std::slice::from_ref(item), self.k).thoughts, 0)
     }
 
-    /// All hidden states of one sequence, the embeddings among them.
-    fn hidden_states(&self, x: Tensor<2>) -> Vec<Tensor<2>> {
-        let packing = Packing::whole(vec![x.dims()[0]]);
-        (self.target.model.decoder).hidden_states(x, &packing, Reach::Causal)
+    /// The pass with written reasoning: all hidden states at the rows that predict what is written.
+    fn teacher(&self, items: &[Item], written: &[Vec<u32>]) -> Vec<Tensor<2>> {
+        let read: Vec<Vec<Piece<'_>>> = (items.iter().zip(written))
+            .map(|(item, written)| {
+                vec![
+                    Piece::Ids(&item.question),
+                    Piece::Ids(&self.reasoning_prompt),
+                    Piece::Ids(without_last(written)),
+                ]
+            })
+            .collect();
+        let (x, lengths) = self.target.pack(&read, None);
+        let labels: Vec<&[u32]> = written.iter().map(Vec::as_slice).collect();
+        let packing = labeled(lengths, &labels);
+        (self.target.model.decoder).hidden_states(x, &packing, None)
     }
 
-    /// The mean loss on `labels`, predicted by the last rows of the last hidden state.
-    fn loss_of(&self, states: &[Tensor<2>], labels: &[u32]) -> Tensor<1> {
-        let last = states[states.len() - 1].clone();
-        let kernels = self.target.model.decoder.kernels;
-        let logits = self.target.logits(last_rows(last, labels.len()));
-        super::mean_cross_entropy(kernels, logits, labels)
+    /// The pass with thoughts: all hidden states at the rows that predict the answers.
+    fn student(&self, items: &[Item], answers: &[&[u32]]) -> Vec<Tensor<2>> {
+        let Thinking {
+            prefix,
+            before,
+            thoughts,
+        } = self.think(items, self.k);
+        let last = match self.settings.last_thought {
+            LastThought::Read => thoughts.last(),
+            LastThought::Unread => None,
+        };
+        let eot = [self.target.added_id(EOT)];
+        let closings: Vec<Vec<u32>> = (items.iter())
+            .map(|item| [&eot[..], &item.answer_prompt, without_last(&item.answer)].concat())
+            .collect();
+        let read: Vec<Vec<Piece<'_>>> = (closings.iter().enumerate())
+            .map(|(i, closing)| match last {
+                Some(_) => vec![Piece::Vectors(i..i + 1), Piece::Ids(closing)],
+                None => vec![Piece::Ids(closing)],
+            })
+            .collect();
+        let (x, lengths) = self.target.pack(&read, last);
+        let packing = Packing {
+            before,
+            ..labeled(lengths, answers)
+        };
+        (self.target.model.decoder).hidden_states(x, &packing, Some(&prefix))
     }
 }
 
-fn last_rows(x: Tensor<2>, count: usize) -> Tensor<2> {
-    let rows = x.dims()[0];
-    x.narrow(0, rows - count, count)
-}
-
-/// The mean over all elements of d²/2 where |d| < 1, |d| − 1/2 elsewhere.
-fn smooth_l1(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
+/// The sum over rows of weight times the mean over a row's elements of d²/2 where |d| < 1, |d| − 1/2 elsewhere.
+fn smooth_l1(a: Tensor<2>, b: Tensor<2>, weights: &Tensor<2>) -> Tensor<1> {
     let distance = a.sub(b).abs();
     // With c = min(|d|, 1) both cases are c · (|d| − c / 2).
     let near = distance.clone().clamp_max(1.0);
-    near.clone().mul(distance.sub(near.div_scalar(2.0))).mean()
+    let elements = near.clone().mul(distance.sub(near.div_scalar(2.0)));
+    elements.mean_dim(1).mul(weights.clone()).sum()
 }
 
 impl Baseline for Codi {
@@ -123,40 +205,84 @@ impl Baseline for Codi {
         named
     }
 
-    fn loss(&self, item: &Item) -> Loss {
-        let written = [&item.reasoning[..], &item.answer_prompt, &item.answer].concat();
-        let read = [&item.question[..], without_last(&written)].concat();
-        let teacher = self.hidden_states(self.target.embed(&read));
-        let teacher_loss = self.loss_of(&teacher, &written);
+    fn target(&self) -> &AdaptedTarget {
+        &self.target
+    }
 
-        let (thoughts, _) = self.thoughts_behind(item);
-        let mut closing = vec![self.target.added_id(EOT)];
-        closing.extend_from_slice(&item.answer_prompt);
-        closing.extend_from_slice(without_last(&item.answer));
-        let x = Tensor::cat(vec![thoughts, self.target.embed(&closing)], 0);
-        let student = self.hidden_states(x);
-        let student_loss = self.loss_of(&student, &item.answer);
+    fn target_mut(&mut self) -> &mut AdaptedTarget {
+        &mut self.target
+    }
 
-        let answer = item.answer.len();
+    fn loss(&self, items: &[Item]) -> Loss {
+        let written: Vec<Vec<u32>> = (items.iter())
+            .map(|item| [&item.reasoning[..], &item.answer_prompt, &item.answer].concat())
+            .collect();
+        let labels: Vec<&[u32]> = written.iter().map(Vec::as_slice).collect();
+        let teacher = self.teacher(items, &written);
+        let teacher_loss = (self.target).loss_of(teacher[teacher.len() - 1].clone(), &labels);
+
+        let answers: Vec<&[u32]> = items.iter().map(|item| item.answer.as_slice()).collect();
+        let student = self.student(items, &answers);
+        let student_loss = (self.target).loss_of(student[student.len() - 1].clone(), &answers);
+
+        // The teacher's rows that predict the answers, and the weight of each in the mean over an answer.
+        let (mut rows, mut weights, mut end) = (Vec::new(), Vec::new(), 0);
+        for (labels, answer) in labels.iter().zip(&answers) {
+            end += labels.len();
+            rows.extend(end - answer.len()..end);
+            weights.extend(vec![1.0 / answer.len() as f32; answer.len()]);
+        }
+        let device = teacher_loss.device();
+        let weights = TensorData::new(weights, [rows.len(), 1]);
+        let weights = Tensor::<2>::from_data(weights, &device);
+        let rows = rows_tensor(&rows, &device);
         let distillation = (teacher.into_iter().zip(student))
             .map(|(teacher, student)| {
-                smooth_l1(
-                    last_rows(student, answer),
-                    last_rows(teacher, answer).detach(),
-                )
+                let teacher = teacher.detach().select(0, rows.clone());
+                smooth_l1(student, teacher, &weights)
             })
             .reduce(|a, b| a.add(b))
             .expect("there are hidden states");
         let value = |loss: &Tensor<1>| loss.clone().inner().into_scalar::<f32>();
         Loss {
             terms: vec![
-                ("teacher_loss", value(&teacher_loss)),
-                ("student_loss", value(&student_loss)),
-                ("distillation_loss", value(&distillation)),
+                ("loss_teacher", value(&teacher_loss)),
+                ("loss_answer", value(&student_loss)),
+                ("loss_distillation", value(&distillation)),
             ],
             total: teacher_loss
                 .add(student_loss)
-                .add(distillation.mul_scalar(DISTILLATION)),
+                .add(distillation.mul_scalar(self.settings.distillation)),
         }
+    }
+
+    fn prompt(&self, items: &[Item]) -> Prompt {
+        let count = self.eval_k;
+        let thoughts = Tensor::cat(self.think(items, count).thoughts, 0);
+        let [bot, eot] = [BOT, EOT].map(|number| [self.target.added_id(number)]);
+        let questions = items.len();
+        let sequence = |(i, item)| {
+            let item: &Item = item;
+            let mut pieces = vec![Piece::Ids(&item.question), Piece::Ids(&bot)];
+            let thought = |made: usize| made * questions + i;
+            pieces.extend((0..count).map(|made| Piece::Vectors(thought(made)..thought(made) + 1)));
+            pieces.extend([Piece::Ids(&eot), Piece::Ids(&item.answer_prompt)]);
+            if self.evaluation == Evaluation::Published {
+                pieces.push(Piece::Ids(&item.answer));
+            }
+            pieces
+        };
+        let sequences: Vec<Vec<Piece<'_>>> = items.iter().enumerate().map(sequence).collect();
+        let (x, lengths) = self.target.pack(&sequences, Some(&thoughts));
+        Prompt {
+            x,
+            lengths,
+            target_passes: vec![count as u32; items.len()],
+            generator_passes: 0,
+        }
+    }
+
+    fn boxed(&self) -> Box<dyn Baseline> {
+        Box::new(self.clone())
     }
 }

@@ -2,55 +2,58 @@
 //! the implicit tokens, and its states need no projection.
 
 use burn::Tensor;
+use burn::tensor::Device;
 
-use super::adapted::AdaptedTarget;
-use super::{Baseline, Item, answer_loss};
-use crate::train::alignment::Alignment;
+use super::adapted::{AdaptedTarget, Piece};
+use super::settings::{AddedRows, BaselineSettings, Tuning};
+use crate::formats::manifest::ImplicitFrom;
+use crate::train::config::GeneratorSettings;
+use crate::train::initialization::Normal;
 use crate::train::kernels::Reach;
-use crate::train::llama::{Llama, Named};
-use crate::train::trainer::Loss;
+use crate::train::llama::{Llama, Named, Packing};
 
-/// An item's reasoning is what the alignment reads: with a begin token.
+/// A copy of the target as generator.
 #[derive(Clone, Debug)]
 pub struct LoraGenerator {
     /// Its only added token is `<thought>`.
-    pub generator: AdaptedTarget,
-    /// Frozen, without changes.
-    pub target: Llama,
-    pub alignment: Alignment,
-    /// Weight of the alignment loss; the loss on the answer has 1 − alpha.
-    pub alpha: f64,
-    pub k: usize,
+    pub model: AdaptedTarget,
+    pub implicit_from: ImplicitFrom,
 }
 
 impl LoraGenerator {
-    /// The k states from the last question token on: `[k, hidden]`.
-    pub fn vectors(&self, item: &Item) -> Tensor<2> {
-        let thought = self.generator.added_id(0);
-        let mut ids = item.question.clone();
-        ids.extend(std::iter::repeat_n(thought, self.k - 1));
-        let x = self.generator.embed(&ids);
-        self.generator.last_hidden(x, self.k, Reach::Causal)
-    }
-}
-
-impl Baseline for LoraGenerator {
-    fn parameters(&mut self) -> Vec<Named<'_>> {
-        self.generator.parameters()
-    }
-
-    fn loss(&self, item: &Item) -> Loss {
-        let vectors = self.vectors(item);
-        let reason = (self.alignment)
-            .losses(&self.target, &[&item.reasoning], &vectors)
-            .sum();
-        let answer = answer_loss(&self.target, item, vectors);
-        let value = |loss: &Tensor<1>| loss.clone().inner().into_scalar::<f32>();
-        Loss {
-            terms: vec![("l_reason", value(&reason)), ("l_ans", value(&answer))],
-            total: reason
-                .mul_scalar(self.alpha)
-                .add(answer.mul_scalar(1.0 - self.alpha)),
+    pub fn new(
+        settings: &GeneratorSettings,
+        target: &Llama,
+        normal: &mut Normal,
+        device: &Device,
+    ) -> Self {
+        let adapted = BaselineSettings {
+            tuning: Tuning::Lora,
+            added_rows: AddedRows::Last,
+            ..settings.baseline
+        };
+        Self {
+            model: AdaptedTarget::new(&adapted, target.clone(), 1, normal, device),
+            implicit_from: settings.implicit_from,
         }
+    }
+
+    pub fn parameters(&mut self) -> Vec<Named<'_>> {
+        self.model.parameters()
+    }
+
+    /// The vectors for every question: `[questions · k, target hidden]`.
+    pub fn vectors(&self, questions: &[&[u32]], k: usize) -> Tensor<2> {
+        let thoughts = vec![self.model.added_id(0); self.implicit_from.thoughts_read(k)];
+        let sequences: Vec<Vec<Piece<'_>>> = (questions.iter())
+            .map(|question| vec![Piece::Ids(question), Piece::Ids(&thoughts)])
+            .collect();
+        let (x, lengths) = self.model.pack(&sequences, None);
+        let packing = Packing {
+            lengths,
+            wanted: vec![k; questions.len()],
+            before: Vec::new(),
+        };
+        (self.model.model.decoder).hidden(x, &packing, Reach::Causal)
     }
 }

@@ -1,7 +1,7 @@
 //! Pause: k times one learnt token between question and answer. Loss on the answer.
 
-use super::adapted::{AdaptedTarget, without_last};
-use super::{Baseline, Item, single};
+use super::adapted::AdaptedTarget;
+use super::{Baseline, Item, Prompt, loss_at_end, prompt_of_ids, single};
 use crate::train::llama::Named;
 use crate::train::trainer::Loss;
 
@@ -10,19 +10,19 @@ use crate::train::trainer::Loss;
 pub struct Pause {
     pub target: AdaptedTarget,
     pub k: usize,
+    pub eval_k: usize,
 }
 
 impl Pause {
+    /// [question, k × `<pause>`, answer prompt].
+    fn question(&self, item: &Item, k: usize) -> Vec<u32> {
+        let pauses = vec![self.target.added_id(0); k];
+        [&item.question[..], &pauses, &item.answer_prompt].concat()
+    }
+
     /// [question, k × `<pause>`, answer prompt, answer].
     pub fn sequence(&self, item: &Item) -> Vec<u32> {
-        let pauses = vec![self.target.added_id(0); self.k];
-        [
-            &item.question[..],
-            &pauses,
-            &item.answer_prompt,
-            &item.answer,
-        ]
-        .concat()
+        [&self.question(item, self.k)[..], &item.answer].concat()
     }
 }
 
@@ -31,9 +31,27 @@ impl Baseline for Pause {
         self.target.parameters()
     }
 
-    fn loss(&self, item: &Item) -> Loss {
-        let sequence = self.sequence(item);
-        let x = self.target.embed(without_last(&sequence));
-        single(self.target.loss_at_end(x, &item.answer))
+    fn target(&self) -> &AdaptedTarget {
+        &self.target
+    }
+
+    fn target_mut(&mut self) -> &mut AdaptedTarget {
+        &mut self.target
+    }
+
+    fn loss(&self, items: &[Item]) -> Loss {
+        let sequences: Vec<Vec<u32>> = items.iter().map(|item| self.sequence(item)).collect();
+        let labels: Vec<usize> = items.iter().map(|item| item.answer.len()).collect();
+        single(loss_at_end(&self.target, &sequences, &labels))
+    }
+
+    fn prompt(&self, items: &[Item]) -> Prompt {
+        let question = |item| self.question(item, self.eval_k);
+        let sequences: Vec<Vec<u32>> = items.iter().map(question).collect();
+        prompt_of_ids(&self.target, &sequences)
+    }
+
+    fn boxed(&self) -> Box<dyn Baseline> {
+        Box::new(self.clone())
     }
 }

@@ -2,48 +2,89 @@
 //! at these into the frozen target trains.
 
 use burn::Tensor;
+use burn::tensor::Device;
 
-use super::{Baseline, Item, answer_loss, single};
+use super::settings::Instruction;
+use crate::train::config::GeneratorSettings;
+use crate::train::initialization::Normal;
 use crate::train::kernels::Reach;
 use crate::train::llama::{Llama, Named, Packing};
-use crate::train::trainer::Loss;
+use crate::train::vocabulary::Vocabulary;
 
-/// An item's question for the small model is the whole of what it reads, the k tokens at its end.
+/// What the small model is asked, as published.
+const INSTRUCTION: &str =
+    "You are helping a large language model solve reasoning problems. Generate helpful thoughts.\n";
+
+/// The small model and the way into the target's embedding space.
 #[derive(Clone, Debug)]
 pub struct SoftCot {
-    pub target: Llama,
     pub small: Llama,
+    /// Read before the question.
+    pub instruction: Vec<u32>,
+    /// Read between question and unknown tokens.
+    pub after_question: Vec<u32>,
+    /// The unknown token, or the end token where there is none.
+    pub unknown: u32,
     /// `[small hidden, target hidden]`.
     pub weight: Tensor<2>,
     /// `[1, target hidden]`.
     pub bias: Tensor<2>,
-    pub k: usize,
 }
 
 impl SoftCot {
-    /// The k projected states `[k, target hidden]`.
-    pub fn thoughts(&self, item: &Item) -> Tensor<2> {
-        let packing = Packing {
-            lengths: vec![item.generator_question.len()],
-            wanted: vec![self.k],
-            before: Vec::new(),
+    /// The small model is a copy of the target: one that does not train must begin as a model that can read, and a run has
+    /// no other (the configuration is checked for `start`).
+    pub fn new(
+        settings: &GeneratorSettings,
+        vocabulary: &Vocabulary,
+        target: &Llama,
+        normal: &mut Normal,
+        device: &Device,
+    ) -> Self {
+        let (instruction, after_question) = match settings.baseline.softcot.instruction {
+            Instruction::None => (Vec::new(), Vec::new()),
+            Instruction::Published => (vocabulary.text(INSTRUCTION), vocabulary.text("\n")),
         };
-        let x = self.small.embed(&item.generator_question);
-        (self.small.decoder.hidden(x, &packing, Reach::Causal))
-            .matmul(self.weight.clone())
-            .add(self.bias.clone())
+        let hidden = target.decoder.sizes.hidden_size;
+        let bound = 1.0 / (hidden as f32).sqrt();
+        Self {
+            small: target.clone(),
+            instruction,
+            after_question,
+            unknown: vocabulary.end,
+            weight: normal.uniform([hidden, hidden], bound, device),
+            bias: normal.uniform([1, hidden], bound, device),
+        }
     }
-}
 
-impl Baseline for SoftCot {
-    fn parameters(&mut self) -> Vec<Named<'_>> {
+    pub fn parameters(&mut self) -> Vec<Named<'_>> {
         vec![
-            ("weight".into(), &mut self.weight),
-            ("bias".into(), &mut self.bias),
+            ("projection.weight".into(), &mut self.weight),
+            ("projection.bias".into(), &mut self.bias),
         ]
     }
 
-    fn loss(&self, item: &Item) -> Loss {
-        single(answer_loss(&self.target, item, self.thoughts(item)))
+    /// The projected states at the unknown tokens: `[questions · k, target hidden]`.
+    pub fn vectors(&self, questions: &[&[u32]], k: usize) -> Tensor<2> {
+        let unknown = vec![self.unknown; k];
+        let read = |question: &&[u32]| {
+            [
+                &self.instruction[..],
+                question,
+                &self.after_question,
+                &unknown,
+            ]
+            .concat()
+        };
+        let sequences: Vec<Vec<u32>> = questions.iter().map(read).collect();
+        let packing = Packing {
+            lengths: sequences.iter().map(Vec::len).collect(),
+            wanted: vec![k; questions.len()],
+            before: Vec::new(),
+        };
+        let x = self.small.embed(&sequences.concat());
+        (self.small.decoder.hidden(x, &packing, Reach::Causal))
+            .matmul(self.weight.clone())
+            .add(self.bias.clone())
     }
 }

@@ -117,7 +117,7 @@ impl Padding {
                 let inside = i < span.query_len;
                 let at = if inside { i } else { 0 };
                 padding.query_rows.push((span.query_start + at) as i32);
-                padding.query_positions.push(first + at);
+                padding.query_positions.push(span.rope_start + first + at);
                 if inside {
                     padding.packed_rows.push((sequence * queries + i) as i32);
                 }
@@ -129,7 +129,7 @@ impl Padding {
             for j in 0..keys {
                 let at = if j < span.key_len { j } else { 0 };
                 padding.key_rows.push((span.key_start + at) as i32);
-                padding.key_positions.push(at);
+                padding.key_positions.push(span.rope_start + at);
             }
         }
         padding

@@ -45,6 +45,8 @@ pub struct Span {
     pub query_len: usize,
     pub key_start: usize,
     pub key_len: usize,
+    /// Row of the rotary table for its first position.
+    pub rope_start: usize,
 }
 
 /// Which keys a query may read.

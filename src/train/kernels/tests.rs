@@ -113,7 +113,18 @@ fn span(query_start: usize, query_len: usize, key_start: usize, key_len: usize) 
         query_len,
         key_start,
         key_len,
+        rope_start: 0,
     }
+}
+
+#[test]
+fn attention_of_rows_that_stand_elsewhere_agrees() {
+    let moved = |span, rope_start| Span { rope_start, ..span };
+    attention_agrees(
+        2,
+        Reach::Causal,
+        vec![moved(span(0, 6, 0, 6), 3), moved(span(6, 33, 6, 33), 17)],
+    );
 }
 
 #[test]

@@ -137,7 +137,7 @@ impl<const HD: usize> Strips<HD> {
             let row = &key_value[(span.key_start + j) * width..][..width];
             let mut key = head::<HD>(row, kv_head);
             let value = head::<HD>(row, shape.num_kv_heads + kv_head);
-            shape.rope.rotate(&mut key, j);
+            shape.rope.rotate(&mut key, span.rope_start + j);
             for c in 0..HD {
                 self.key_strip[c * self.padded + j] = key[c];
                 self.value_strip[c * self.padded + j] = value[c];
@@ -293,7 +293,7 @@ fn forward<const HD: usize>(
                 let position = span.key_len - span.query_len + block.first;
                 let mut q = block_heads::<HD>(query, span, &block, h, width);
                 for (b, q) in q[..block.count].iter_mut().enumerate() {
-                    shape.rope.rotate(q, position + b);
+                    shape.rope.rotate(q, span.rope_start + position + b);
                 }
                 let covered = block.len.next_multiple_of(CHUNK);
                 against_strip(&q, &strips.key_strip, padded, covered, &mut scores);
@@ -357,7 +357,7 @@ fn backward<const HD: usize>(saved: &Saved, d_output: &[f32]) -> (Vec<f32>, Vec<
                 let d_out = block_heads::<HD>(d_output, span, &block, h, width);
                 let mut q = block_heads::<HD>(query, span, &block, h, width);
                 for (b, q) in q[..block.count].iter_mut().enumerate() {
-                    shape.rope.rotate(q, position + b);
+                    shape.rope.rotate(q, span.rope_start + position + b);
                 }
 
                 let covered = block.len.next_multiple_of(CHUNK);
@@ -374,7 +374,7 @@ fn backward<const HD: usize>(saved: &Saved, d_output: &[f32]) -> (Vec<f32>, Vec<
                 }
                 let mut dq = weighted_rows(&d_scores, padded, &strips.keys[..block.len]);
                 for (b, dq) in dq[..block.count].iter_mut().enumerate() {
-                    shape.rope.rotate_back(dq, position + b);
+                    shape.rope.rotate_back(dq, span.rope_start + position + b);
                     let at = (span.query_start + block.first + b) * width + h * HD;
                     d_query[at..at + HD].copy_from_slice(dq);
                 }
@@ -384,7 +384,7 @@ fn backward<const HD: usize>(saved: &Saved, d_output: &[f32]) -> (Vec<f32>, Vec<
             if h % group == group - 1 {
                 for j in 0..span.key_len {
                     let row = &mut d_key_value[(span.key_start + j) * kv_width..][..kv_width];
-                    shape.rope.rotate_back(&mut d_keys[j], j);
+                    shape.rope.rotate_back(&mut d_keys[j], span.rope_start + j);
                     row[kv_head * HD..][..HD].copy_from_slice(&d_keys[j]);
                     row[(shape.num_kv_heads + kv_head) * HD..][..HD].copy_from_slice(&d_values[j]);
                 }

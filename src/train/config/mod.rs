@@ -1,16 +1,22 @@
 //! The configuration file of a run: one TOML file for all stages.
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+mod generator;
+
+pub use generator::{
+    AlignmentSpace, BatchLoss, Embeddings, GeneratorSettings, Method, ProjectionPhase, Selection,
+    Start,
+};
+
 use super::error::TrainError;
+use super::extends::extended;
 use super::llama::LlamaSizes;
 use super::optimizer::OptimizerSettings;
 use super::written::{Written, WrittenSettings};
-use crate::formats::manifest::ImplicitFrom;
 use crate::problems::{self, Family, Split};
 
 /// Everything that decides what a run trains.
@@ -24,6 +30,9 @@ pub struct Config {
     pub notes: String,
     /// All random numbers of the run follow from it.
     pub seed: u64,
+    /// Folder of the run that made tokenizer, target and sentence transformer, where it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<PathBuf>,
     /// How hard the problems are.
     #[serde(default)]
     pub problems: problems::Settings,
@@ -237,152 +246,6 @@ pub enum SentenceAttention {
     Causal,
 }
 
-/// The generator and how it is trained (METHOD, section 6).
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GeneratorSettings {
-    pub sizes: LlamaSizes,
-    pub schedule: Schedule,
-    pub method: Method,
-    pub start: Start,
-    /// k: vectors that the target is given in training.
-    pub implicit_tokens: usize,
-    /// k in use, as many as in training where it is not given. Published: 1, trained with 5, so that `<thought>` has no
-    /// influence at all (METHOD, Q2).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub eval_implicit_tokens: Option<usize>,
-    /// Which of the generator's states are projected. Published: those from the last question token on (METHOD, Q3); ours
-    /// are those of the tokens put there for it.
-    #[serde(default = "thought_positions")]
-    pub implicit_from: ImplicitFrom,
-    /// Whether an end token is appended to the answer and learnt. Published: no (METHOD, Q5); without it nothing teaches
-    /// the target's input to make it stop.
-    #[serde(default = "yes")]
-    pub answer_end: bool,
-    #[serde(default)]
-    pub batch_loss: BatchLoss,
-    #[serde(default)]
-    pub embeddings: Embeddings,
-    /// Whether rows of the embedding table that do not train shrink by weight decay all the same. Published: yes (METHOD,
-    /// Q9); a frozen row that shrinks is not frozen.
-    #[serde(default)]
-    pub decay_frozen_rows: bool,
-    /// Steps at the start in which only the projection, and what `projection_phase` adds, trains.
-    pub projection_steps: usize,
-    #[serde(default)]
-    pub projection_phase: ProjectionPhase,
-    #[serde(default)]
-    pub alignment_space: AlignmentSpace,
-    #[serde(default)]
-    pub selection: Selection,
-    /// Weight of the alignment loss; the loss on the answer has 1 − alpha.
-    pub alpha: f64,
-    /// Problems of a batch that the alignment loss is taken on.
-    pub alignment_batch: usize,
-    /// Weight of the loss that asks the first j vectors for the j-th intermediate result; 0 turns it off.
-    pub step_supervision: f64,
-    /// Step by which that weight has faded to 0, evenly from the first step; without it the weight stays.
-    pub step_supervision_until: Option<usize>,
-}
-
-fn thought_positions() -> ImplicitFrom {
-    ImplicitFrom::ThoughtPositions
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// How the losses of a batch become one (METHOD, Q10).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BatchLoss {
-    /// Batches of any size weigh the same.
-    #[default]
-    Mean,
-    /// As published: the smaller last batch of an epoch has a smaller gradient.
-    Sum,
-}
-
-/// Which rows of the generator's embedding table train.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Embeddings {
-    /// All: our generators are trained with their words, not taken from a language model.
-    #[default]
-    All,
-    /// That of `<thought>`, as published (METHOD, section 6).
-    Thought,
-}
-
-/// What trains in the projection's phase at the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ProjectionPhase {
-    /// The projection and `<thought>`, whose row is as new as the projection.
-    #[default]
-    ProjectionAndThought,
-    /// The projection alone, as published.
-    Projection,
-}
-
-/// Where implicit tokens and written reasoning are compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AlignmentSpace {
-    /// Among the sentence transformer's embeddings.
-    #[default]
-    SentenceTransformer,
-    /// The mean of the vectors and that of the target's hidden state: the published variation without a sentence
-    /// transformer (METHOD, section 8).
-    HiddenState,
-}
-
-/// What the best checkpoint is chosen by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Selection {
-    /// Answers that are right.
-    #[default]
-    Accuracy,
-    /// The mean loss over the validation problems, as published.
-    Loss,
-}
-
-/// What is put between question and answer, and what learns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Method {
-    /// The generator's vectors; the target is frozen.
-    Semcot,
-    /// Control: k constant learnt vectors; the target is frozen.
-    Pause,
-    /// Control: k constant learnt vectors; the target learns too.
-    Direct,
-}
-
-/// Where the generator's weights begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Start {
-    /// From random numbers.
-    Random,
-    /// From the trained target, which must have the same sizes.
-    Target,
-}
-
-impl GeneratorSettings {
-    /// k in use.
-    pub fn eval_implicit_tokens(&self) -> usize {
-        self.eval_implicit_tokens.unwrap_or(self.implicit_tokens)
-    }
-
-    /// Weight of the step supervision at a step.
-    pub fn step_supervision_at(&self, step: usize) -> f64 {
-        faded(self.step_supervision, self.step_supervision_until, step)
-    }
-}
-
 /// A weight that fades evenly to 0 at the step `until`, where there is one.
 fn faded(weight: f64, until: Option<usize>, step: usize) -> f64 {
     match until {
@@ -395,11 +258,7 @@ fn faded(weight: f64, until: Option<usize>, step: usize) -> f64 {
 impl Config {
     /// Reads and checks a configuration file.
     pub fn read(path: &Path) -> Result<Self, TrainError> {
-        let text = fs::read_to_string(path).map_err(TrainError::file(path))?;
-        let config: Config = toml::from_str(&text).map_err(|error| TrainError::Configuration {
-            path: path.to_owned(),
-            message: error.to_string(),
-        })?;
+        let config: Config = extended(path)?;
         config.check()?;
         Ok(config)
     }
@@ -415,6 +274,12 @@ impl Config {
         })?;
         self.written_problems = Some(Arc::new(Written::read(settings, folder)?));
         Ok(())
+    }
+
+    /// Whether the generator's training compares embeddings of the sentence transformer.
+    pub fn needs_sentence_transformer(&self) -> bool {
+        let generator = &self.generator;
+        generator.alpha > 0.0 && generator.alignment_space == AlignmentSpace::SentenceTransformer
     }
 
     /// Says which setting cannot be.
@@ -507,7 +372,7 @@ impl Config {
                 format!("{eval_k} is not from 1 to 64"),
             );
         }
-        if generator.method != Method::Semcot && eval_k > train_k {
+        if generator.method.has_constant_vectors() && eval_k > train_k {
             return wrong(
                 "generator.eval_implicit_tokens",
                 format!("{eval_k} constant vectors are asked for, {train_k} are learnt"),
@@ -518,6 +383,19 @@ impl Config {
                 "generator.alpha",
                 format!("{} is not from 0 to 1", generator.alpha),
             );
+        }
+        if generator.method == Method::Softcot && generator.start != Start::Target {
+            let message =
+                "SoftCoT's small model does not train: only \"target\" gives it trained weights";
+            return wrong("generator.start", message.into());
+        }
+        if generator.alpha > 0.0 && !generator.method.aligns() {
+            let message =
+                "only the methods semcot and lora_generator align their vectors: 0 is meant";
+            return wrong("generator.alpha", message.into());
+        }
+        if let Some((field, message)) = generator.baseline.problem() {
+            return wrong(field, message);
         }
         let schedules = [
             ("target.schedule", &self.target.schedule),

@@ -5,136 +5,23 @@
 //! `sqrt(hidden_size)` where the configuration does not say otherwise; export folds the factor into the tables. Inference
 //! is `crate::model`'s, not this.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use burn::Tensor;
 use burn::tensor::{Device, Int, TensorData};
-use serde::{Deserialize, Serialize};
+
+mod packing;
+mod sizes;
+
+pub use packing::{Packing, Prefix};
+pub use sizes::{EmbeddingScale, Head, LlamaSizes};
 
 use super::initialization::Normal;
-use super::kernels::{self, AttentionShape, Kernels, Reach, RopeTable, Span};
+use super::kernels::{self, AttentionShape, Kernels, Reach, RopeTable};
+use super::lora::{Dropout, Lora};
 
 /// Positions that the rotary tables are made for.
 pub const CONTEXT_LENGTH: usize = 512;
-/// Sizes of a model and what else decides how it computes, as in the `[target]` and `[generator]` tables of a
-/// configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LlamaSizes {
-    pub hidden_size: usize,
-    pub num_layers: usize,
-    pub num_heads: usize,
-    pub num_kv_heads: usize,
-    pub intermediate_size: usize,
-    /// Width of one attention head where it is not `hidden_size / num_heads`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub head_dim: Option<usize>,
-    /// Inside the root of the RMS norm.
-    #[serde(default = "default_rms_eps")]
-    pub rms_eps: f32,
-    /// Base of the rotary frequencies.
-    #[serde(default = "default_rope_theta")]
-    pub rope_theta: f64,
-    #[serde(default)]
-    pub embedding_scale: EmbeddingScale,
-    #[serde(default)]
-    pub head: Head,
-}
-
-fn default_rms_eps() -> f32 {
-    1e-5
-}
-
-fn default_rope_theta() -> f64 {
-    10000.0
-}
-
-/// The factor on embeddings.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EmbeddingScale {
-    /// sqrt(hidden_size): rows of a table that starts as small as a tied head must are then as large as the layers'
-    /// outputs.
-    #[default]
-    SqrtHidden,
-    /// None, as in published Llama models.
-    One,
-}
-
-/// What the last hidden rows are multiplied by for logits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Head {
-    /// The embedding table.
-    #[default]
-    Tied,
-    /// A matrix of its own.
-    Untied,
-}
-
-impl LlamaSizes {
-    /// Width of one attention head.
-    pub fn head_dim(&self) -> usize {
-        self.head_dim.unwrap_or(self.hidden_size / self.num_heads)
-    }
-
-    /// What is wrong with the sizes, for a person who wrote them in a configuration.
-    pub fn problem(&self) -> Option<String> {
-        let Self {
-            hidden_size,
-            num_layers,
-            num_heads,
-            num_kv_heads,
-            intermediate_size,
-            head_dim,
-            rms_eps,
-            rope_theta,
-            ..
-        } = *self;
-        if [
-            hidden_size,
-            num_layers,
-            num_heads,
-            num_kv_heads,
-            intermediate_size,
-        ]
-        .contains(&0)
-        {
-            return Some("every size must be at least 1".into());
-        }
-        if !(rms_eps > 0.0 && rope_theta > 0.0 && rope_theta.is_finite()) {
-            return Some(format!(
-                "rms_eps {rms_eps} and rope_theta {rope_theta} must be above 0"
-            ));
-        }
-        if hidden_size % 32 != 0 || intermediate_size % 32 != 0 {
-            return Some(format!(
-                "hidden_size {hidden_size} and intermediate_size {intermediate_size} must be multiples of 32, the block of Q8_0"
-            ));
-        }
-        if head_dim.is_none() && hidden_size % num_heads != 0 {
-            return Some(format!(
-                "hidden_size {hidden_size} must be a multiple of num_heads {num_heads} where head_dim is not given"
-            ));
-        }
-        if num_heads % num_kv_heads != 0 {
-            return Some(format!(
-                "num_heads {num_heads} must be a multiple of num_kv_heads {num_kv_heads}"
-            ));
-        }
-        if !kernels::fused::HEAD_DIMS.contains(&self.head_dim()) {
-            return Some(format!(
-                "heads are {} wide, but 8, 16, 32 and 64 are supported",
-                self.head_dim()
-            ));
-        }
-        let query_width = num_heads * self.head_dim();
-        (!query_width.is_multiple_of(32)).then(|| {
-            format!("{num_heads} heads of {} are {query_width} wide, but must be a multiple of 32 together, the block of Q8_0", self.head_dim())
-        })
-    }
-}
 
 /// Weights of one decoder layer.
 #[derive(Clone, Debug)]
@@ -155,32 +42,6 @@ pub struct Layer {
     pub lora: Option<Lora>,
 }
 
-/// A change of low rank on queries and values (LoRA): W x becomes W x + scale · B A x.
-#[derive(Clone, Debug)]
-pub struct Lora {
-    pub query: LowRank,
-    pub value: LowRank,
-    /// alpha / rank.
-    pub scale: f32,
-}
-
-/// A product of two narrow matrices.
-#[derive(Clone, Debug)]
-pub struct LowRank {
-    /// `[inputs, rank]`.
-    pub a: Tensor<2>,
-    /// `[rank, outputs]`.
-    pub b: Tensor<2>,
-}
-
-impl LowRank {
-    fn of(&self, x: Tensor<2>, scale: f32) -> Tensor<2> {
-        x.matmul(self.a.clone())
-            .matmul(self.b.clone())
-            .mul_scalar(scale)
-    }
-}
-
 /// A stack of decoder layers with its final norm.
 #[derive(Clone, Debug)]
 pub struct Decoder {
@@ -188,7 +49,11 @@ pub struct Decoder {
     pub layers: Vec<Layer>,
     pub norm: Tensor<2>,
     pub kernels: Kernels,
+    /// Before the changes of low rank; only while a step is trained.
+    pub dropout: Option<Dropout>,
     rope: Arc<RopeTable>,
+    /// Whether the rotary table has a row for each row at hand, in place of one for each position.
+    rope_of_rows: bool,
 }
 
 /// A decoder with its embedding table and head.
@@ -199,80 +64,6 @@ pub struct Llama {
     /// `[vocab, hidden]`; where there is none, the embedding table is the head.
     pub head: Option<Tensor<2>>,
     pub decoder: Decoder,
-}
-
-/// How the rows of a batch lie, and which of them the last layer has to give back.
-#[derive(Clone, Debug)]
-pub struct Packing {
-    /// Rows of every sequence.
-    pub lengths: Vec<usize>,
-    /// Rows at the end of every sequence that are wanted.
-    pub wanted: Vec<usize>,
-    /// For every sequence the rows of a [`Prefix`] that stand before it; empty where there is no prefix.
-    pub before: Vec<Range<usize>>,
-}
-
-/// Keys and values, layer by layer, of rows that were run before and that the rows at hand continue. Where the weights
-/// are frozen they are constants, and going back costs nothing.
-#[derive(Clone, Debug)]
-pub struct Prefix {
-    key_values: Vec<Tensor<2>>,
-}
-
-impl Packing {
-    /// Every row of every sequence is wanted.
-    pub fn whole(lengths: Vec<usize>) -> Self {
-        Self {
-            wanted: lengths.clone(),
-            lengths,
-            before: Vec::new(),
-        }
-    }
-
-    /// Rows of the prefix before sequence `i`.
-    fn before(&self, i: usize) -> Range<usize> {
-        self.before.get(i).cloned().unwrap_or(0..0)
-    }
-
-    fn spans(&self, queries: &[usize]) -> Vec<Span> {
-        let (mut query_start, mut key_start) = (0, 0);
-        let mut spans = Vec::with_capacity(self.lengths.len());
-        for (i, (&length, &query_len)) in self.lengths.iter().zip(queries).enumerate() {
-            let key_len = self.before(i).len() + length;
-            spans.push(Span {
-                query_start,
-                query_len,
-                key_start,
-                key_len,
-            });
-            query_start += query_len;
-            key_start += key_len;
-        }
-        spans
-    }
-
-    /// Where the keys of every sequence lie in [prefix rows, rows at hand].
-    fn key_rows(&self, prefix_rows: usize) -> Vec<usize> {
-        let mut start = prefix_rows;
-        let mut rows = Vec::new();
-        for (i, &length) in self.lengths.iter().enumerate() {
-            rows.extend(self.before(i));
-            rows.extend(start..start + length);
-            start += length;
-        }
-        rows
-    }
-
-    /// Row numbers of the wanted rows.
-    fn wanted_rows(&self) -> Vec<usize> {
-        let mut start = 0;
-        let mut rows = Vec::new();
-        for (&length, &wanted) in self.lengths.iter().zip(&self.wanted) {
-            rows.extend(start + length - wanted..start + length);
-            start += length;
-        }
-        rows
-    }
 }
 
 /// A parameter with its name in checkpoints.
@@ -307,7 +98,9 @@ impl Decoder {
             layers,
             norm: Tensor::ones([1, width], device),
             kernels,
+            dropout: None,
             rope,
+            rope_of_rows: false,
         }
     }
 
@@ -356,50 +149,69 @@ impl Decoder {
         named
     }
 
-    /// Embeddings, the residual stream after every layer, and the normed one in place of the last.
-    pub fn hidden_states(&self, x: Tensor<2>, packing: &Packing, reach: Reach) -> Vec<Tensor<2>> {
-        let shape = self.attention_shape(packing, &packing.lengths, reach);
-        let mut states = vec![x];
-        for layer in &self.layers {
-            let x = states[states.len() - 1].clone();
-            let normed = self.normed(layer, x.clone());
-            let key_value = self.keys_and_values(layer, &normed);
-            states.push(self.after_keys(layer, x, normed, key_value, &shape));
-        }
-        let last = states.pop().expect("the embeddings are there");
-        let eps = self.sizes.rms_eps;
-        states.push(kernels::rms_norm(
-            self.kernels,
-            last,
-            self.norm.clone(),
-            eps,
-        ));
+    /// Embeddings, the residual stream after every layer, and the normed one in place of the last: the wanted rows of
+    /// each, causal.
+    pub fn hidden_states(
+        &self,
+        mut x: Tensor<2>,
+        packing: &Packing,
+        prefix: Option<&Prefix>,
+    ) -> Vec<Tensor<2>> {
+        let rows = rows_tensor(&packing.wanted_rows(), &x.device());
+        let mut states = Vec::new();
+        self.run(&mut x, packing, Reach::Causal, prefix, |x| {
+            states.push(x.clone().select(0, rows.clone()));
+        });
+        states.push(self.final_norm(x));
         states
     }
 
-    /// The same decoder for one sequence whose rows stand at these positions.
+    /// The same decoder for sequences whose rows stand at these positions, one for each packed row.
     pub fn at_positions(&self, positions: &[usize]) -> Decoder {
         let mut moved = self.clone();
         moved.rope = Arc::new(self.rope.at(positions));
+        moved.rope_of_rows = true;
         moved
     }
 
     /// The residual stream after all layers at the wanted rows, before the final norm.
     /// `x` is `[rows, hidden]`.
     pub fn residual(&self, mut x: Tensor<2>, packing: &Packing, reach: Reach) -> Tensor<2> {
-        self.run(&mut x, packing, reach, None);
+        self.run(&mut x, packing, reach, None, |_| ());
         x
     }
 
     /// [`Decoder::residual`] and the final norm.
     pub fn hidden(&self, x: Tensor<2>, packing: &Packing, reach: Reach) -> Tensor<2> {
         let x = self.residual(x, packing, reach);
-        kernels::rms_norm(self.kernels, x, self.norm.clone(), self.sizes.rms_eps)
+        self.final_norm(x)
     }
 
-    /// [`Decoder::hidden`], causal, of rows that continue a prefix.
-    pub fn hidden_after(&self, prefix: &Prefix, mut x: Tensor<2>, packing: &Packing) -> Tensor<2> {
-        self.run(&mut x, packing, Reach::Causal, Some(prefix));
+    /// [`Decoder::hidden`] of rows that continue a prefix.
+    pub fn hidden_after(
+        &self,
+        prefix: &Prefix,
+        mut x: Tensor<2>,
+        packing: &Packing,
+        reach: Reach,
+    ) -> Tensor<2> {
+        self.run(&mut x, packing, reach, Some(prefix), |_| ());
+        self.final_norm(x)
+    }
+
+    /// [`Decoder::hidden`], causal, of rows that continue a prefix where there is one; and the prefix with these rows
+    /// behind it, the sequences as [`Packing::extended_rows`] says.
+    pub fn extended(
+        &self,
+        prefix: Option<&Prefix>,
+        mut x: Tensor<2>,
+        packing: &Packing,
+    ) -> (Tensor<2>, Prefix) {
+        let extended = self.run(&mut x, packing, Reach::Causal, prefix, |_| ());
+        (self.final_norm(x), extended)
+    }
+
+    fn final_norm(&self, x: Tensor<2>) -> Tensor<2> {
         kernels::rms_norm(self.kernels, x, self.norm.clone(), self.sizes.rms_eps)
     }
 
@@ -421,7 +233,15 @@ impl Decoder {
         }
     }
 
-    fn run(&self, x: &mut Tensor<2>, packing: &Packing, reach: Reach, prefix: Option<&Prefix>) {
+    /// Runs all layers; `before` sees the residual stream before each of them. Gives the keys and values that were read.
+    fn run(
+        &self,
+        x: &mut Tensor<2>,
+        packing: &Packing,
+        reach: Reach,
+        prefix: Option<&Prefix>,
+        mut before: impl FnMut(&Tensor<2>),
+    ) -> Prefix {
         let device = x.device();
         let all = self.attention_shape(packing, &packing.lengths, reach);
         let only_wanted = (packing.wanted != packing.lengths).then(|| {
@@ -430,7 +250,9 @@ impl Decoder {
         });
         let key_rows = prefix
             .map(|prefix| rows_tensor(&packing.key_rows(prefix.key_values[0].dims()[0]), &device));
+        let mut key_values = Vec::with_capacity(self.layers.len());
         for (i, layer) in self.layers.iter().enumerate() {
+            before(x);
             let mut normed = self.normed(layer, x.clone());
             let mut key_value = self.keys_and_values(layer, &normed);
             if let (Some(prefix), Some(rows)) = (prefix, &key_rows) {
@@ -445,8 +267,10 @@ impl Decoder {
                 *x = x.clone().select(0, rows.clone());
                 normed = normed.select(0, rows.clone());
             }
-            *x = self.after_keys(layer, x.clone(), normed, key_value, shape);
+            *x = self.after_keys(layer, x.clone(), normed, key_value.clone(), shape);
+            key_values.push(key_value);
         }
+        Prefix { key_values }
     }
 
     fn normed(&self, layer: &Layer, x: Tensor<2>) -> Tensor<2> {
@@ -466,7 +290,9 @@ impl Decoder {
         let width = self.sizes.num_kv_heads * self.sizes.head_dim();
         let key = key_value.clone().narrow(1, 0, width);
         let value = key_value.narrow(1, width, width);
-        let change = lora.value.of(normed.clone(), lora.scale);
+        let change = lora
+            .value
+            .of(normed.clone(), lora.scale, self.dropout.as_ref());
         Tensor::cat(vec![key, value.add(change)], 1)
     }
 
@@ -482,7 +308,7 @@ impl Decoder {
         let kernels = self.kernels;
         let mut query = normed.clone().matmul(layer.query.clone());
         if let Some(lora) = &layer.lora {
-            query = query.add(lora.query.of(normed, lora.scale));
+            query = query.add(lora.query.of(normed, lora.scale, self.dropout.as_ref()));
         }
         let mixed = kernels::attention(kernels, query, key_value, shape);
         let x = x.add(mixed.matmul(layer.output.clone()));
@@ -502,12 +328,18 @@ impl Decoder {
         queries: &[usize],
         reach: Reach,
     ) -> Arc<AttentionShape> {
+        let mut spans = packing.spans(queries);
+        if self.rope_of_rows {
+            spans
+                .iter_mut()
+                .for_each(|span| span.rope_start = span.key_start);
+        }
         Arc::new(AttentionShape {
             num_heads: self.sizes.num_heads,
             num_kv_heads: self.sizes.num_kv_heads,
             head_dim: self.sizes.head_dim(),
             reach,
-            spans: packing.spans(queries),
+            spans,
             rope: self.rope.clone(),
         })
     }

@@ -1,0 +1,48 @@
+//! `semcot research`: a list of configurations trained and measured one after the other, with several seeds.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::CommandError;
+use super::train::BackendName;
+use crate::train::config::Config;
+use crate::train::research::Research as List;
+
+/// Train and measure a list of configurations with several seeds, going on from what is there.
+#[derive(Args)]
+pub struct Research {
+    /// The configuration files. Tokenizer, target and sentence transformer are trained once a seed for all of them.
+    #[arg(required = true)]
+    configs: Vec<PathBuf>,
+    /// Seeds, separated by commas, in place of those in the files.
+    #[arg(long, value_delimiter = ',', default_value = "1")]
+    seeds: Vec<u64>,
+    /// The folder for everything.
+    #[arg(long, default_value = "runs/research")]
+    runs: PathBuf,
+    /// Held-out problems of each family.
+    #[arg(long, default_value_t = 1000)]
+    count: usize,
+    /// What to compute on.
+    #[arg(long, value_enum, default_value = "flex")]
+    backend: BackendName,
+    /// Threads that share a batch, by default one a processor. The same number gives the same bits.
+    #[arg(long)]
+    threads: Option<NonZeroUsize>,
+}
+
+/// Runs the command.
+pub fn run(arguments: &Research) -> Result<(), CommandError> {
+    let configs = arguments.configs.iter().map(|path| Config::read(path));
+    let list = List {
+        configs: configs.collect::<Result<_, _>>()?,
+        seeds: arguments.seeds.clone(),
+        runs: arguments.runs.clone(),
+        backend: arguments.backend.backend(),
+        threads: arguments.threads.map(NonZeroUsize::get),
+        count: arguments.count,
+    };
+    Ok(list.run(|line| println!("{line}"))?)
+}

@@ -1,0 +1,188 @@
+//! Settings of the generator, and of the methods in its place.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::baselines::settings::BaselineSettings;
+use super::super::llama::LlamaSizes;
+use super::{Schedule, faded};
+use crate::formats::manifest::ImplicitFrom;
+
+/// The generator and how it is trained (METHOD, section 6).
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GeneratorSettings {
+    pub sizes: LlamaSizes,
+    pub schedule: Schedule,
+    pub method: Method,
+    pub start: Start,
+    /// k: vectors that the target is given in training.
+    pub implicit_tokens: usize,
+    /// k in use, as many as in training where it is not given. Published: 1, trained with 5, so that `<thought>` has no
+    /// influence at all (METHOD, Q2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eval_implicit_tokens: Option<usize>,
+    /// Which of the generator's states are projected. Published: those from the last question token on (METHOD, Q3); ours
+    /// are those of the tokens put there for it.
+    #[serde(default = "thought_positions")]
+    pub implicit_from: ImplicitFrom,
+    /// Whether an end token is appended to the answer and learnt. Published: no (METHOD, Q5); without it nothing teaches
+    /// the target's input to make it stop.
+    #[serde(default = "yes")]
+    pub answer_end: bool,
+    #[serde(default)]
+    pub batch_loss: BatchLoss,
+    #[serde(default)]
+    pub embeddings: Embeddings,
+    /// Whether rows of the embedding table that do not train shrink by weight decay all the same. Published: yes (METHOD,
+    /// Q9); a frozen row that shrinks is not frozen.
+    #[serde(default)]
+    pub decay_frozen_rows: bool,
+    /// Steps at the start in which only the projection, and what `projection_phase` adds, trains.
+    pub projection_steps: usize,
+    #[serde(default)]
+    pub projection_phase: ProjectionPhase,
+    #[serde(default)]
+    pub alignment_space: AlignmentSpace,
+    #[serde(default)]
+    pub selection: Selection,
+    /// Weight of the alignment loss; the loss on the answer has 1 − alpha.
+    pub alpha: f64,
+    /// Problems of a batch that the alignment loss is taken on.
+    pub alignment_batch: usize,
+    /// Weight of the loss that asks the first j vectors for the j-th intermediate result; 0 turns it off.
+    pub step_supervision: f64,
+    /// Step by which that weight has faded to 0, evenly from the first step; without it the weight stays.
+    pub step_supervision_until: Option<usize>,
+    /// What the methods that it is compared with are set to.
+    #[serde(default, skip_serializing_if = "BaselineSettings::is_default")]
+    pub baseline: BaselineSettings,
+}
+
+fn thought_positions() -> ImplicitFrom {
+    ImplicitFrom::ThoughtPositions
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// How the losses of a batch become one (METHOD, Q10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchLoss {
+    /// Batches of any size weigh the same.
+    #[default]
+    Mean,
+    /// As published: the smaller last batch of an epoch has a smaller gradient.
+    Sum,
+}
+
+/// Which rows of the generator's embedding table train.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Embeddings {
+    /// All: our generators are trained with their words, not taken from a language model.
+    #[default]
+    All,
+    /// That of `<thought>`, as published (METHOD, section 6).
+    Thought,
+}
+
+/// What trains in the projection's phase at the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProjectionPhase {
+    /// The projection and `<thought>`, whose row is as new as the projection.
+    #[default]
+    ProjectionAndThought,
+    /// The projection alone, as published.
+    Projection,
+}
+
+/// Where implicit tokens and written reasoning are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlignmentSpace {
+    /// Among the sentence transformer's embeddings.
+    #[default]
+    SentenceTransformer,
+    /// The mean of the vectors and that of the target's hidden state: the published variation without a sentence
+    /// transformer (METHOD, section 8).
+    HiddenState,
+}
+
+/// What the best checkpoint is chosen by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Selection {
+    /// Answers that are right.
+    #[default]
+    Accuracy,
+    /// The mean loss over the validation problems, as published.
+    Loss,
+}
+
+/// What is put between question and answer, and what learns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// The generator's vectors; the target is frozen.
+    Semcot,
+    /// Variation: the target with changes of low rank makes the vectors for itself as it was.
+    LoraGenerator,
+    /// Baseline: a frozen small model's states, projected; only the projection trains.
+    Softcot,
+    /// Baseline: k times one learnt token; the target learns.
+    Pause,
+    /// Baseline: written reasoning that loses ever more tokens; the target learns.
+    IcotSi,
+    /// Baseline: the target's states are fed back in place of lines of the reasoning; the target learns.
+    Coconut,
+    /// Baseline: a pass with states fed back learns from one with written reasoning; the target learns.
+    Codi,
+    /// Control: the answer at once; the target learns.
+    Direct,
+    /// Control: written reasoning; the target learns.
+    Explicit,
+    /// Control: k constant learnt vectors; the target is frozen.
+    ConstantVectors,
+    /// Control: k constant learnt vectors; the target learns too, at a part of the rate.
+    ConstantVectorsAndTarget,
+}
+
+impl Method {
+    /// Whether the implicit tokens may be compared with written reasoning.
+    pub fn aligns(self) -> bool {
+        matches!(self, Method::Semcot | Method::LoraGenerator)
+    }
+
+    /// Whether it has k vectors of its own that use cannot have more of.
+    pub(super) fn has_constant_vectors(self) -> bool {
+        matches!(
+            self,
+            Method::ConstantVectors | Method::ConstantVectorsAndTarget
+        )
+    }
+}
+
+/// Where the generator's weights begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// From random numbers.
+    Random,
+    /// From the trained target, which must have the same sizes.
+    Target,
+}
+
+impl GeneratorSettings {
+    /// k in use.
+    pub fn eval_implicit_tokens(&self) -> usize {
+        self.eval_implicit_tokens.unwrap_or(self.implicit_tokens)
+    }
+
+    /// Weight of the step supervision at a step.
+    pub fn step_supervision_at(&self, step: usize) -> f64 {
+        faded(self.step_supervision, self.step_supervision_until, step)
+    }
+}
