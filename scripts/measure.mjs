@@ -6,6 +6,7 @@
 //   --seed 1                 of the problems
 //   --read-back await|wake   how read-backs are waited for; by the device unless told
 //   --tokens-per-submit K    by the device unless told
+//   --device gpu             or cpu: what browsers without WebGPU get
 //
 // `npm run measure -- --browser chromium|firefox --matvec BYTES`: how fast a matrix of so many bytes of
 // each weight type is read there, beside a plain copy; what `semcot bench --matvec=BYTES` does natively.
@@ -20,7 +21,7 @@ import { ROOT, Trouble, readOptions, runMain } from "./commands.mjs";
 import { startServer } from "./serve.mjs";
 import { measureStartup } from "./startup.mjs";
 
-const OPTIONS = ["browser", "count", "model", "family", "seed", "read-back", "tokens-per-submit", "matvec", "startup", "rounds"];
+const OPTIONS = ["browser", "count", "model", "family", "seed", "read-back", "tokens-per-submit", "device", "matvec", "startup", "rounds"];
 
 await runMain(async () => {
   const given = readOptions(OPTIONS);
@@ -33,9 +34,11 @@ await runMain(async () => {
     seed: Number(given.seed ?? 1),
     readBack: given["read-back"] && String(given["read-back"]),
     tokensPerSubmit: given["tokens-per-submit"] && Number(given["tokens-per-submit"]),
+    device: String(given.device ?? "gpu"),
     matvecBytes: given.matvec && Number(given.matvec),
     rounds: given.startup && Number(given.rounds ?? 5),
   };
+  if (!["gpu", "cpu"].includes(settings.device)) throw new Trouble(`--device ${settings.device}: gpu or cpu`);
   if (given.startup && name !== "chromium") throw new Trouble("--startup is measured in Chromium only");
   await buildPage();
   const server = await startServer({ port: 0 });
@@ -49,7 +52,7 @@ await runMain(async () => {
       settings,
       ...figures,
     };
-    const suffix = settings.readBack ? `-${settings.readBack}` : "";
+    const suffix = [settings.device === "gpu" ? undefined : settings.device, settings.readBack].filter(Boolean).map((it) => `-${it}`).join("");
     const path = join(ROOT, "reports", `${name}-${subject}${suffix}.json`);
     mkdirSync(join(ROOT, "reports"), { recursive: true });
     writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`);
@@ -121,10 +124,10 @@ async function askByThePage(page) {
  * Runs in the browser, with an engine of its own beside the page's.
  * @param {any} settings
  */
-async function inTheBrowser({ model, family, count, seed, readBack, tokensPerSubmit }) {
+async function inTheBrowser({ model, family, count, seed, device, readBack, tokensPerSubmit }) {
   const path = "/www/semcot.js";
   const { SemCoT, MODES } = await import(path);
-  const engine = await SemCoT.load(model, { device: "gpu", readBack });
+  const engine = await SemCoT.load(model, { device, readBack });
   const memoryAfterLoad = await engine.wasmMemoryBytes();
   const problems = await engine.problems({ family, seed, count });
   for (const mode of MODES) await engine.ask(problems[0].query, { mode, tokensPerSubmit });

@@ -83,10 +83,10 @@ export const en = {
     lookCosinesNote: "1: the same direction; 0: nothing in common; −1: opposite.",
     lookRankingTitle: "Reads most like",
     mapTitle: "Many questions as points",
-    mapAbout: "The implicit tokens of many held-out questions, drawn by the two directions along which they differ most (principal components). Colours come from the truth of each question, which the generator never saw: where they separate, the vectors hold it.",
+    mapAbout: "The implicit tokens of many held-out questions, drawn by the two directions along which they differ most (principal components). Colors come from the truth of each question, which the generator never saw: where they separate, the vectors hold it.",
     mapCount: "Questions",
     mapWhat: "What is drawn",
-    mapColour: "Coloured by",
+    mapColour: "Colored by",
     mapStart: "Draw",
     mapPlot: "Points: one a question",
     mapKeys: "Point at a dot, or use the arrow keys, to read its question.",
@@ -200,7 +200,7 @@ export const en = {
     once: (/** @type {number} */ tokensPerSubmit) =>
       `One run each, to one scale. Same target and ${tokensPerSubmit} tokens a submit (K) in every lane; all have run once before, uncounted.`,
     measured: (/** @type {number} */ repeats, /** @type {string} */ factor, /** @type {string} */ low, /** @type {string} */ high, /** @type {number} */ tokensPerSubmit) =>
-      `${repeats} rounds in turns after an uncounted one, K = ${tokensPerSubmit} in every lane: medians, and ${factor} sooner (${low} to ${high} in single rounds). Colours: the last run.`,
+      `${repeats} rounds in turns after an uncounted one, K = ${tokensPerSubmit} in every lane: medians, and ${factor} sooner (${low} to ${high} in single rounds). Colors: the last run.`,
   },
 
   batch: {
@@ -295,10 +295,10 @@ export const en = {
     progress: (/** @type {string} */ done, /** @type {string} */ total) => `${done} of ${total} questions…`,
     finished: (/** @type {string} */ done) => `${done} questions.`,
     cancelled: (/** @type {string} */ done, /** @type {string} */ total) => `Ended after ${done} of ${total} questions.`,
-    said: (/** @type {string} */ count, /** @type {string} */ colouring) => `${count} points, coloured by ${colouring}`,
+    said: (/** @type {string} */ count, /** @type {string} */ colouring) => `${count} points, colored by ${colouring}`,
     chosen: (/** @type {string} */ number, /** @type {string} */ answer) => `Question ${number}; its answer is ${answer}.`,
     note: (/** @type {string} */ first, /** @type {string} */ second) =>
-      `Across: ${first} of all variance; up: ${second}. The rest cannot be seen here, so colours that mix in this plot may still be apart.`,
+      `Across: ${first} of all variance; up: ${second}. The rest cannot be seen here, so colors that mix in this plot may still be apart.`,
   },
 
   facts: {
@@ -334,7 +334,7 @@ export const en = {
     floorMeasured: (/** @type {string} */ bytes, /** @type {string} */ rate, /** @type {string} */ least, /** @type {string} */ measured) =>
       `${least}: for every token the target reads ${bytes} of weights, and this device reads them at ${rate} at most. A token took ${measured}; the rest is arithmetic and waiting.`,
     readBack: "A wait for the device",
-    license: "Licence of the model",
+    license: "License of the model",
     storage: "Files for the next visit",
     notKept: (/** @type {string} */ reason) => `not kept: ${reason}`,
     missing: "–",
