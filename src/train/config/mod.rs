@@ -62,6 +62,9 @@ pub struct Lesson {
     pub until: usize,
     pub max_steps: u32,
     pub max_people: u32,
+    /// Largest number of the stories, where it is smaller than elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_value: Option<u32>,
 }
 
 impl Lesson {
@@ -74,6 +77,7 @@ impl Lesson {
             min_steps: settings.min_steps.min(max_steps),
             max_people,
             min_people: settings.min_people.min(max_people),
+            max_value: settings.max_value.min(self.max_value.unwrap_or(u32::MAX)),
             ..settings
         }
     }
