@@ -27,8 +27,8 @@ const Base = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (class 
 
 /**
  * Attributes: `src`, a model folder; `question`; `answer`, the true one, where it is known; `modes`, of
- * `implicit`, `explicit` and `direct`; `lang`, `en` or `ko`; `device`, `worker-url` and `wasm-url`, as
- * `SemCoT.load` takes them.
+ * `implicit`, `explicit` and `direct`; `lang`, `en` or `ko`; `device`, `worker-url`, `wasm-url` and
+ * `cpu-wasm-url`, as `SemCoT.load` takes them.
  *
  * Events, which do not bubble: `progress` with a `Progress` as its `detail`, `token` with
  * `{ mode: Mode, piece: Piece }`, `done` with `{ question: string, answers: Partial<Record<Mode, Answer>> }`,
@@ -40,7 +40,7 @@ const Base = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (class 
  * `--semcot-ink`, `--semcot-ink-soft`, `--semcot-line`, `--semcot-radius`, `--semcot-font`.
  */
 export class SemCoTDemo extends Base {
-  static observedAttributes = ["src", "question", "answer", "modes", "lang", "device", "worker-url", "wasm-url"];
+  static observedAttributes = ["src", "question", "answer", "modes", "lang", "device", "worker-url", "wasm-url", "cpu-wasm-url"];
 
   #root;
   /** @type {import("./element/view.js").DemoState} */
@@ -209,7 +209,8 @@ export class SemCoTDemo extends Base {
       return value === null ? undefined : new URL(value, document.baseURI).href;
     };
     if (this.src === "") throw new SemCoTError("bad-input", 'This element names no model: give it a src, as src="models/mini/".');
-    this.#order ??= { src: modelUrl(this.src), device: this.#device(), workerUrl: url("worker-url"), wasmUrl: url("wasm-url") };
+    const urls = { workerUrl: url("worker-url"), wasmUrl: url("wasm-url"), cpuWasmUrl: url("cpu-wasm-url") };
+    this.#order ??= { src: modelUrl(this.src), device: this.#device(), ...urls };
     const onProgress = (/** @type {Progress} */ progress) => {
       this.#tell("progress", progress);
       if (this.#state.phase === "loading") this.#update({ progress });

@@ -274,3 +274,17 @@ test("the_module_can_be_imported_where_there_are_no_elements", async () => {
   const { SemCoTDemo } = await import("../../www/element.js");
   assert.equal(typeof SemCoTDemo, "function");
 });
+
+test("worker_and_wasm_may_lie_elsewhere", async () => {
+  /** @type {string[]} */
+  const urls = [];
+  const elsewhere = 'device="cpu" worker-url="www/worker.js?mine" wasm-url="www/pkg/semcot_bg.wasm?mine" cpu-wasm-url="www/pkg/semcot_cpu_bg.wasm?mine"';
+  const prepare = async (/** @type {import("playwright-core").Page} */ page) => void page.on("request", (request) => urls.push(request.url()));
+  const { run, status, consoleErrors, close } = await openPage(DEMO.replace('device="gpu"', elsewhere), { prepare });
+  await run();
+  await status(/answered [\d.]+× sooner/);
+  const names = urls.filter((url) => /\/worker\.js|\.wasm/.test(url)).map((url) => url.slice(url.lastIndexOf("/") + 1));
+  assert.deepEqual([...new Set(names)].sort(), ["semcot_cpu_bg.wasm?mine", "worker.js?mine"]);
+  assert.deepEqual(consoleErrors, []);
+  await close();
+});

@@ -14,6 +14,7 @@ import { SemCoT } from "../semcot.js";
  * @property {import("../semcot.js").LoadSettings["device"]} device
  * @property {string | undefined} workerUrl
  * @property {string | undefined} wasmUrl
+ * @property {string | undefined} cpuWasmUrl
  */
 
 /**
