@@ -78,7 +78,6 @@ impl Lesson {
             max_people,
             min_people: settings.min_people.min(max_people),
             max_value: settings.max_value.min(self.max_value.unwrap_or(u32::MAX)),
-            ..settings
         }
     }
 }
