@@ -35,7 +35,8 @@ await runMain(async () => {
     const figures = await page.evaluate(measure, { file: `/measured/${basename(model)}`, ...settings });
     const name = String(given.name ?? basename(model, ".gguf"));
     const report = {
-      made_by: `node scripts/wllama.mjs ${process.argv.slice(2).join(" ")}`.trim(),
+      // Without the folder, which is this machine's.
+      made_by: `node scripts/wllama.mjs ${process.argv.slice(2).map((it) => (it === given.model ? basename(it) : it)).join(" ")}`.trim(),
       browser: `chromium ${browser.version()}`,
       wllama: VERSION,
       file: basename(model),
