@@ -36,7 +36,7 @@ await runMain(async () => {
     const name = String(given.name ?? basename(model, ".gguf"));
     const report = {
       // Without the folder, which is this machine's.
-      made_by: `node scripts/wllama.mjs ${process.argv.slice(2).map((it) => (it === given.model ? basename(it) : it)).join(" ")}`.trim(),
+      made_by: `node scripts/wllama.mjs ${process.argv.slice(2).join(" ").replace(String(given.model), basename(String(given.model)))}`.trim(),
       browser: `chromium ${browser.version()}`,
       wllama: VERSION,
       file: basename(model),
