@@ -6,10 +6,11 @@ use std::ops::Range;
 use burn::Tensor;
 use burn::tensor::Device;
 
+use super::Item;
 use super::settings::{AddedRows, BaselineSettings, Tuning};
 use crate::train::initialization::Normal;
 use crate::train::kernels;
-use crate::train::llama::{Llama, Named, Packing, rows_tensor};
+use crate::train::llama::{Llama, Named, Packing, Prefix, rows_tensor};
 
 /// The row of an added token in the embedding table and in the head, `[1, hidden]` each.
 #[derive(Clone, Debug)]
@@ -122,6 +123,23 @@ impl AdaptedTarget {
         let x = Tensor::cat(tables, 0);
         let rows = rows_tensor(&rows, &x.device());
         x.select(0, rows)
+    }
+
+    /// Reads the questions, each with an added token behind it: the states of these tokens, what continues keeps, and how it
+    /// lies.
+    pub fn read_questions(&self, items: &[Item], added: usize) -> (Tensor<2>, Prefix, Packing) {
+        let added = [self.added_id(added)];
+        let questions: Vec<Vec<Piece<'_>>> = (items.iter())
+            .map(|item| vec![Piece::Ids(&item.question), Piece::Ids(&added)])
+            .collect();
+        let (x, lengths) = self.pack(&questions, None);
+        let packing = Packing {
+            lengths,
+            wanted: vec![1; items.len()],
+            before: Vec::new(),
+        };
+        let (state, prefix) = self.model.decoder.extended(None, x, &packing);
+        (state, prefix, packing)
     }
 
     /// The packed rows of sequences, and the length of each.

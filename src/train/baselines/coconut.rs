@@ -90,19 +90,9 @@ impl Coconut {
     /// is one short while thoughts are made, so that no row reads the newest; the rows of the thoughts are then run again
     /// for each, as they read other rows than before.
     fn think(&self, items: &[Item], count: usize) -> Thinking {
-        let bot = [self.target.added_id(BOT)];
-        let questions: Vec<Vec<Piece<'_>>> = (items.iter())
-            .map(|item| vec![Piece::Ids(&item.question), Piece::Ids(&bot)])
-            .collect();
         let decoder = &self.target.model.decoder;
-        let (x, lengths) = self.target.pack(&questions, None);
+        let (state, question_prefix, packing) = self.target.read_questions(items, BOT);
         let wanted = vec![1; items.len()];
-        let packing = Packing {
-            lengths,
-            wanted: wanted.clone(),
-            before: Vec::new(),
-        };
-        let (state, question_prefix) = decoder.extended(None, x, &packing);
         let before = packing.extended_rows();
         let mut thoughts: Vec<Tensor<2>> = Vec::new();
         let mut state = Some(state);

@@ -105,19 +105,9 @@ struct Thinking {
 impl Codi {
     /// Makes `count` thoughts behind each question, by keys and values that are kept.
     fn think(&self, items: &[Item], count: usize) -> Thinking {
-        let bot = [self.target.added_id(BOT)];
-        let questions: Vec<Vec<Piece<'_>>> = (items.iter())
-            .map(|item| vec![Piece::Ids(&item.question), Piece::Ids(&bot)])
-            .collect();
         let decoder = &self.target.model.decoder;
-        let (x, lengths) = self.target.pack(&questions, None);
+        let (state, mut prefix, mut packing) = self.target.read_questions(items, BOT);
         let wanted = vec![1; items.len()];
-        let mut packing = Packing {
-            lengths,
-            wanted: wanted.clone(),
-            before: Vec::new(),
-        };
-        let (state, mut prefix) = decoder.extended(None, x, &packing);
         let mut thoughts = vec![self.projection.of(state)];
         while thoughts.len() < count {
             packing = Packing {
