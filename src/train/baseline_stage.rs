@@ -26,7 +26,7 @@ use super::optimizer::Change;
 use super::score::{Answers, answer_of, most_tokens};
 use super::target::VALIDATION_CHUNK;
 use super::trainer::{Loss, Part, Stage, Validation};
-use super::vocabulary::Vocabulary;
+use super::vocabulary::{Vocabulary, tokens_ending_in};
 use crate::reasoning::Mode;
 
 /// Training of a baseline.
@@ -54,6 +54,7 @@ impl<'a> BaselineStage<'a> {
             settings: config.generator,
             frame: AnswerFrame {
                 prompt: vec![vocabulary.answer],
+                reasoning_prompt: vec![vocabulary.reason],
                 end: vocabulary.end,
             },
             batches: Batches::Generated {
@@ -137,14 +138,12 @@ pub fn baseline_of(
     })
 }
 
-/// Which tokens of a vocabulary end a line.
+/// The tokens that end a line of reasoning.
 fn line_ends(vocabulary: &Vocabulary, line_end: LineEnd) -> Vec<bool> {
-    let last = match line_end {
-        LineEnd::FullStop => b'.',
-        LineEnd::LineFeed => b'\n',
-    };
-    let is_end = |id| vocabulary.tokenizer.bytes_of(id).last() == Some(&last);
-    (0..vocabulary.size as u32).map(is_end).collect()
+    match line_end {
+        LineEnd::FullStop => vocabulary.full_stops.clone(),
+        LineEnd::LineFeed => tokens_ending_in(&vocabulary.tokenizer, b'\n'),
+    }
 }
 
 impl Stage for BaselineStage<'_> {

@@ -1,6 +1,7 @@
 //! Problems as token ids, and the batches of training: an endless stream of generated problems, or a data set again and
 //! again.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::config::{Config, Lesson, Mixture};
@@ -23,6 +24,8 @@ pub struct Example {
     pub answer: Vec<u32>,
     /// The result after each step, as answers would be written; the last is the answer.
     pub intermediate: Vec<Vec<u32>>,
+    /// Tokens of the reasoning up to the end of each step's sentence; none where it has fewer sentences than steps.
+    pub step_ends: Vec<usize>,
 }
 
 impl Example {
@@ -30,16 +33,63 @@ impl Example {
         let piece = |text: &str| vocabulary.text(text);
         let intermediate = intermediate_results(problem);
         let question = vocabulary.question(&problem.query);
+        let reasoning = piece(&problem.reasoning);
         Self {
             family: problem.family,
             steps: problem.steps,
             generator_question: question.clone(),
             question,
-            reasoning: piece(&problem.reasoning),
+            step_ends: step_ends(&reasoning, intermediate.len(), &vocabulary.full_stops),
+            reasoning,
             condensed: piece(&problem.condensed_reasoning),
             answer: piece(&problem.answer),
             intermediate: intermediate.iter().map(|text| piece(text)).collect(),
         }
+    }
+
+    /// Steps that the first `vectors` of `k` vectors stand for.
+    pub fn steps_of(&self, vectors: usize, k: usize) -> usize {
+        let steps = self.intermediate.len();
+        match self.family {
+            Family::Arithmetic | Family::Everyday => vectors.min(steps),
+            // More people than vectors: each vector stands for its part of them.
+            Family::Coin => (vectors * steps).div_ceil(k),
+        }
+    }
+
+    /// For each of `k` vectors the tokens of the reasoning that say its steps; for those that are left over the last ones,
+    /// and all where sentences and steps do not match.
+    pub fn reasoning_parts(&self, k: usize) -> Vec<Range<usize>> {
+        if self.step_ends.is_empty() {
+            return vec![0..self.reasoning.len(); k];
+        }
+        let end = |steps: usize| match steps {
+            0 => 0,
+            steps => self.step_ends[steps - 1],
+        };
+        let mut parts: Vec<Range<usize>> = Vec::with_capacity(k);
+        for vectors in 1..=k {
+            let part = end(self.steps_of(vectors - 1, k))..end(self.steps_of(vectors, k));
+            let last = parts.last().cloned();
+            parts.push(last.filter(|_| part.is_empty()).unwrap_or(part));
+        }
+        parts
+    }
+}
+
+/// Where the sentences of a reasoning end, the last of them as many as there are steps.
+fn step_ends(reasoning: &[u32], steps: usize, full_stops: &[bool]) -> Vec<usize> {
+    let is_end = |id: u32| full_stops.get(id as usize).copied().unwrap_or(false);
+    let mut ends: Vec<usize> = (reasoning.iter().enumerate())
+        .filter(|&(_, &id)| is_end(id))
+        .map(|(at, _)| at + 1)
+        .collect();
+    if ends.last() != Some(&reasoning.len()) {
+        ends.push(reasoning.len());
+    }
+    match ends.len().checked_sub(steps) {
+        Some(before) => ends.split_off(before),
+        None => Vec::new(),
     }
 }
 
@@ -294,6 +344,7 @@ mod tests {
                 condensed: vec![],
                 answer: vec![],
                 intermediate: vec![],
+                step_ends: vec![],
             })
             .collect();
         let epochs = Epochs {
@@ -311,5 +362,41 @@ mod tests {
         assert_eq!(drawn(1), [0]);
         assert_eq!(drawn(2), [1, 3]);
         assert_eq!(drawn(3), [4, 2]);
+    }
+
+    /// Sentences of 2, 3 and 4 tokens; 9 is a full stop.
+    fn example(family: Family, steps: usize) -> Example {
+        let reasoning = vec![1, 9, 2, 2, 9, 3, 3, 3, 9];
+        let full_stops: Vec<bool> = (0..10).map(|id| id == 9).collect();
+        Example {
+            family,
+            steps: steps as u32,
+            question: vec![],
+            generator_question: vec![],
+            step_ends: step_ends(&reasoning, steps, &full_stops),
+            reasoning,
+            condensed: vec![],
+            answer: vec![],
+            intermediate: vec![vec![0]; steps],
+        }
+    }
+
+    #[test]
+    fn every_vector_has_the_sentences_of_its_steps() {
+        // The first sentence says what there is, and belongs to the first step.
+        let two_steps = example(Family::Arithmetic, 2);
+        assert_eq!(two_steps.step_ends, [5, 9]);
+        assert_eq!(two_steps.reasoning_parts(1), [0..5]);
+        assert_eq!(two_steps.reasoning_parts(3), [0..5, 5..9, 5..9]);
+        // Three people for two vectors, and two for three.
+        let three_people = example(Family::Coin, 3);
+        assert_eq!(three_people.step_ends, [2, 5, 9]);
+        assert_eq!(three_people.reasoning_parts(2), [0..5, 5..9]);
+        let two_people = example(Family::Coin, 2);
+        assert_eq!(two_people.reasoning_parts(3), [0..5, 5..9, 5..9]);
+        // Fewer sentences than steps.
+        let four_steps = example(Family::Arithmetic, 4);
+        assert!(four_steps.step_ends.is_empty());
+        assert_eq!(four_steps.reasoning_parts(2), [0..9, 0..9]);
     }
 }

@@ -37,6 +37,13 @@ pub fn export(run: &Run, out: &Path, weight_type: WeightType) -> Result<Manifest
             message,
         });
     }
+    if config.generator.passes != 1 {
+        return Err(TrainError::Setting {
+            field: "generator.passes",
+            message: "the engine goes over the generator once: only runs with 1 can be exported"
+                .into(),
+        });
+    }
     let vocabulary = run.vocabulary()?;
     let target = run.target(&vocabulary)?;
     let writer = FileWriter {
@@ -65,7 +72,7 @@ pub fn export(run: &Run, out: &Path, weight_type: WeightType) -> Result<Manifest
             )?),
             Err(TrainError::EarlierStage { .. })
                 if config.generator.alpha == 0.0
-                    || config.generator.alignment_space == AlignmentSpace::HiddenState =>
+                    || config.generator.alignment_space != AlignmentSpace::SentenceTransformer =>
             {
                 None
             }

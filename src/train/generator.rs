@@ -4,6 +4,7 @@
 //! The target sees [question, k vectors, answer prompt, answer]. Its keys and values of the question are constants when it
 //! is frozen, so they are computed once without gradients and shared by the answer and the step supervision.
 
+use std::iter;
 use std::sync::Arc;
 
 use burn::Tensor;
@@ -11,11 +12,12 @@ use burn::tensor::Device;
 use serde_json::{Map, json};
 
 use super::alignment::Alignment;
+use super::asked::{Asked, labels_of, weights_of};
 use super::baselines::Prompt;
 use super::baselines::adapted::{AdaptedTarget, Piece};
 use super::config::{
-    AlignmentSpace, BatchLoss, Config, Embeddings, GeneratorSettings, Method, ProjectionPhase,
-    Selection,
+    AlignmentOf, AlignmentSpace, BatchLoss, Config, Embeddings, GeneratorSettings, Method,
+    ProjectionPhase, Selection,
 };
 use super::decode::{Written, write_greedily};
 use super::error::TrainError;
@@ -30,7 +32,6 @@ use super::source::Source;
 use super::target::{VALIDATION_CHUNK, best_rows, count_right};
 use super::trainer::{Loss, Part, Stage, Validation};
 use super::vocabulary::Vocabulary;
-use crate::problems::Family;
 use crate::reasoning::Mode;
 
 /// Part of the learning rate that a target gets when it trains beside constant vectors.
@@ -54,14 +55,9 @@ pub struct GeneratorStage<'a> {
 pub struct AnswerFrame {
     /// The answer prompt.
     pub prompt: Vec<u32>,
+    /// What the target writes its reasoning behind.
+    pub reasoning_prompt: Vec<u32>,
     pub end: u32,
-}
-
-/// Something that the target is to write: after a question and the first vectors, the answer prompt and then this.
-struct Asked {
-    question: usize,
-    vectors: usize,
-    continuation: Vec<u32>,
 }
 
 /// What is to be written after the answer prompt.
@@ -80,10 +76,11 @@ impl<'a> GeneratorStage<'a> {
         device: &Device,
     ) -> Result<Self, TrainError> {
         let validation = validation_sets(config, vocabulary)?;
-        let hidden_state = config.sentence_transformer.first_layer;
-        let is_compared = match config.generator.alignment_space {
-            AlignmentSpace::SentenceTransformer => sentence.is_some(),
-            AlignmentSpace::HiddenState => true,
+        let first_layer = config.sentence_transformer.first_layer;
+        let (is_compared, hidden_state) = match config.generator.alignment_space {
+            AlignmentSpace::SentenceTransformer => (sentence.is_some(), first_layer),
+            AlignmentSpace::HiddenState => (true, first_layer),
+            AlignmentSpace::Embeddings => (true, 0),
         };
         Ok(Self {
             source: Source::new(config, vocabulary, &target, device),
@@ -95,6 +92,7 @@ impl<'a> GeneratorStage<'a> {
             }),
             frame: AnswerFrame {
                 prompt: vec![vocabulary.answer],
+                reasoning_prompt: vec![vocabulary.reason],
                 end: vocabulary.end,
             },
             batches: Batches::Generated {
@@ -117,6 +115,7 @@ impl<'a> GeneratorStage<'a> {
         let asked = Asked {
             question: 0,
             vectors: vectors.dims()[0],
+            prompt: self.frame.prompt.clone(),
             continuation,
         };
         let states = self.states(&[question], vectors, &[asked]);
@@ -151,10 +150,10 @@ impl<'a> GeneratorStage<'a> {
             let inputs = &ask.continuation[..ask.continuation.len() - 1];
             rows.extend((0..ask.vectors).map(|j| ask.question * k + j));
             let first = vector_rows + ids.len();
-            ids.extend_from_slice(&self.frame.prompt);
+            ids.extend_from_slice(&ask.prompt);
             ids.extend_from_slice(inputs);
             rows.extend(first..vector_rows + ids.len());
-            let written = self.frame.prompt.len() + inputs.len();
+            let written = ask.prompt.len() + inputs.len();
             packing.lengths.push(ask.vectors + written);
             packing.wanted.push(ask.continuation.len());
             let start = starts[ask.question];
@@ -177,9 +176,30 @@ impl<'a> GeneratorStage<'a> {
         let ask = |(question, example): (usize, &Example)| Asked {
             question,
             vectors: k,
+            prompt: self.frame.prompt.clone(),
             continuation: self.continuation(&example.answer),
         };
         examples.iter().enumerate().map(ask).collect()
+    }
+
+    /// The answers of all examples behind their first `replaced` vectors, and before them what these do not stand for of the
+    /// reasoning.
+    fn rests(&self, examples: &[Example], replaced: usize) -> Vec<Asked> {
+        let k = self.settings.implicit_tokens;
+        let mut asked = self.answers(examples, replaced);
+        for (ask, example) in asked.iter_mut().zip(examples) {
+            let Some(&end) = (example.steps_of(replaced, k).checked_sub(1))
+                .and_then(|last| example.step_ends.get(last))
+            else {
+                continue;
+            };
+            let rest = &example.reasoning[end..];
+            if !rest.is_empty() {
+                ask.prompt = self.frame.reasoning_prompt.clone();
+                ask.continuation = [rest, &self.frame.prompt, &ask.continuation].concat();
+            }
+        }
+        asked
     }
 
     /// The vectors of every example: `[examples · k, target hidden]`.
@@ -206,20 +226,16 @@ impl<'a> GeneratorStage<'a> {
     fn supervised_steps(&self, examples: &[Example], vectors: &[usize]) -> Vec<Asked> {
         let k = self.settings.implicit_tokens;
         let ask = |(question, (example, &vectors)): (usize, (&Example, &usize))| {
-            let results = example.intermediate.len();
-            let result = match example.family {
-                Family::Arithmetic | Family::Everyday => vectors.min(results),
-                // More people than vectors: each vector stands for its part of them.
-                Family::Coin => (vectors * results).div_ceil(k),
-            };
-            let continuation = self.continuation(&example.intermediate[result - 1]);
-            Asked {
+            let last = example.steps_of(vectors, k).checked_sub(1)?;
+            Some(Asked {
                 question,
                 vectors,
-                continuation,
-            }
+                prompt: self.frame.prompt.clone(),
+                continuation: self.continuation(&example.intermediate[last]),
+            })
         };
-        examples.iter().zip(vectors).enumerate().map(ask).collect()
+        let all = examples.iter().zip(vectors).enumerate();
+        all.filter_map(ask).collect()
     }
 
     /// See [`Alignment::losses`]; none where nothing is aligned.
@@ -228,7 +244,14 @@ impl<'a> GeneratorStage<'a> {
         let reasonings: Vec<&[u32]> = (examples.iter())
             .map(|example| example.reasoning.as_slice())
             .collect();
-        Some(alignment.losses(&self.target, &reasonings, vectors))
+        let k = vectors.dims()[0] / examples.len();
+        let parts: Vec<_> = (examples.iter())
+            .map(|example| match self.settings.alignment_of {
+                AlignmentOf::Whole => iter::once(0..example.reasoning.len()).collect(),
+                AlignmentOf::Steps => example.reasoning_parts(k),
+            })
+            .collect();
+        Some(alignment.losses(&self.target, &reasonings, &parts, vectors))
     }
 
     /// Of every example the mean of −log p over the answer's tokens.
@@ -311,22 +334,6 @@ fn generator_questions_of(examples: &[Example]) -> Vec<&[u32]> {
         .collect()
 }
 
-fn labels_of(asked: &[Asked]) -> Vec<u32> {
-    asked
-        .iter()
-        .flat_map(|ask| ask.continuation.iter().copied())
-        .collect()
-}
-
-/// The mean over so many continuations of the mean over their tokens, times `share`.
-fn weights_of(asked: &[Asked], count: usize, share: f32) -> Vec<f32> {
-    let of_one = |ask: &Asked| {
-        let length = ask.continuation.len();
-        std::iter::repeat_n(share / (count * length) as f32, length)
-    };
-    asked.iter().flat_map(of_one).collect()
-}
-
 impl Stage for GeneratorStage<'_> {
     fn parameters(&mut self) -> Vec<Named<'_>> {
         let mut named = self.source.parameters();
@@ -384,7 +391,10 @@ impl Stage for GeneratorStage<'_> {
             dropout_seed,
         ));
         let vectors = source.vectors(&generator_questions_of(&examples), k);
-        let mut asked = self.answers(&examples, k);
+        let mut asked = match self.settings.replaced_at(step) {
+            Some(replaced) => self.rests(&examples, replaced),
+            None => self.answers(&examples, k),
+        };
         let answers = asked.len();
         let step_weight = self.settings.step_supervision_at(step) as f32;
         if step_weight > 0.0 && k > 1 {

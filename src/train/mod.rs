@@ -2,6 +2,7 @@
 
 mod adamw;
 pub mod alignment;
+mod asked;
 pub mod baseline_stage;
 pub mod baselines;
 pub mod checkpoint;

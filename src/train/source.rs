@@ -26,6 +26,8 @@ pub struct Generator {
     /// `[1, target hidden]`.
     pub projection_bias: Tensor<2>,
     pub implicit_from: ImplicitFrom,
+    /// See [`GeneratorSettings::passes`](super::config::GeneratorSettings::passes).
+    pub passes: usize,
 }
 
 /// Where the vectors come from.
@@ -75,6 +77,7 @@ impl Source {
             projection_weight: normal.matrix(hidden, target_size, device),
             projection_bias: Tensor::zeros([1, target_size], device),
             implicit_from: settings.implicit_from,
+            passes: settings.passes,
             model: {
                 if settings.start == Start::Target {
                     model = target.clone();
@@ -120,9 +123,13 @@ impl Source {
         }
     }
 
-    /// Models that read a question to make its vectors.
+    /// Passes of models to make a question's vectors.
     pub fn passes(&self) -> u32 {
-        u32::from(!matches!(self, Source::Constant(_)))
+        match self {
+            Source::Constant(_) => 0,
+            Source::Generator(generator) => generator.passes as u32,
+            Source::LoraGenerator(_) | Source::SoftCot(_) => 1,
+        }
     }
 
     /// Leaves inputs out before changes of low rank from now on, where there are any.
@@ -143,6 +150,9 @@ impl Generator {
 
     /// The normed states that are projected: `[questions · k, generator hidden]`.
     pub fn hidden(&self, questions: &[&[u32]], k: usize) -> Tensor<2> {
+        if self.passes > 1 {
+            return self.hidden_after_passes(questions, k);
+        }
         let thoughts = self.implicit_from.thoughts_read(k);
         let ids = questions.concat();
         let mut rows = Vec::with_capacity(ids.len() + questions.len() * thoughts);
@@ -169,5 +179,84 @@ impl Generator {
         self.model
             .decoder
             .hidden(x.select(0, rows), &packing, Reach::Causal)
+    }
+
+    /// The `<thought>` positions read again and again behind a question that is read once.
+    fn hidden_after_passes(&self, questions: &[&[u32]], k: usize) -> Tensor<2> {
+        let lengths: Vec<usize> = questions.iter().map(|question| question.len()).collect();
+        let question_rows = self.model.embed(&questions.concat());
+        let decoder = &self.model.decoder;
+        let prefix = decoder.prefix(question_rows, &lengths);
+        let mut end = 0;
+        let packing = Packing {
+            lengths: vec![k; lengths.len()],
+            wanted: vec![k; lengths.len()],
+            before: (lengths.iter())
+                .map(|length| {
+                    end += length;
+                    end - length..end
+                })
+                .collect(),
+        };
+        let scale = self.model.embedding_scale();
+        let thought = (self.thought.clone().mul_scalar(scale)).repeat_dim(0, k * lengths.len());
+        let again = |states: Option<Tensor<2>>| {
+            let x = match states {
+                Some(states) => states.add(thought.clone()),
+                None => thought.clone(),
+            };
+            decoder.hidden_after(&prefix, x, &packing, Reach::Causal)
+        };
+        let first = again(None);
+        (1..self.passes).fold(first, |states, _| again(Some(states)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::kernels::Kernels;
+    use crate::train::llama::{EmbeddingScale, Head, LlamaSizes};
+
+    #[test]
+    fn a_question_read_apart_from_its_thoughts_gives_the_same_states() {
+        let device = Device::flex().autodiff();
+        let mut normal = Normal::new(5);
+        let sizes = LlamaSizes {
+            hidden_size: 16,
+            num_layers: 2,
+            num_heads: 2,
+            num_kv_heads: 1,
+            intermediate_size: 32,
+            head_dim: None,
+            rms_eps: 1e-5,
+            rope_theta: 10000.0,
+            embedding_scale: EmbeddingScale::SqrtHidden,
+            head: Head::Tied,
+        };
+        let generator = Generator {
+            model: Llama::new(sizes, 30, Kernels::Fused, &mut normal, &device),
+            thought: normal.scaled([1, 16], 16, &device),
+            projection_weight: normal.matrix(16, 16, &device),
+            projection_bias: Tensor::zeros([1, 16], &device),
+            implicit_from: ImplicitFrom::ThoughtPositions,
+            passes: 1,
+        };
+        let questions: [&[u32]; 2] = [&[3, 1, 4, 1, 5], &[9, 2]];
+        let values = |states: Tensor<2>| states.inner().try_into_vec_as::<f32>().expect("f32");
+        let once = values(generator.hidden(&questions, 3));
+        let apart = values(generator.hidden_after_passes(&questions, 3));
+        assert_eq!(once.len(), 2 * 3 * 16);
+        let difference = |other: &[f32]| {
+            let differences = once.iter().zip(other).map(|(a, b)| (a - b).abs());
+            differences.fold(0.0, f32::max)
+        };
+        assert!(difference(&apart) < 1e-5, "{}", difference(&apart));
+        let twice = Generator {
+            passes: 2,
+            ..generator
+        };
+        let states = values(twice.hidden(&questions, 3));
+        assert!(difference(&states) > 1e-2, "{}", difference(&states));
     }
 }

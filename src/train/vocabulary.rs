@@ -26,6 +26,8 @@ pub struct Vocabulary {
     pub reason: u32,
     pub answer: u32,
     pub thought: u32,
+    /// For every token whether a full stop is its last byte.
+    pub full_stops: Vec<bool>,
 }
 
 impl Vocabulary {
@@ -46,6 +48,7 @@ impl Vocabulary {
         };
         Ok(Self {
             size: tokenizer.vocab_size(),
+            full_stops: tokens_ending_in(&tokenizer, b'.'),
             end: id(END)?,
             reason: id(REASON)?,
             answer: id(ANSWER)?,
@@ -63,4 +66,11 @@ impl Vocabulary {
     pub fn question(&self, query: &str) -> Vec<u32> {
         self.tokenizer.encode_prompted_text(QUESTION_PROMPT, query)
     }
+}
+
+/// For every token of a tokenizer whether a byte is its last.
+pub fn tokens_ending_in(tokenizer: &Tokenizer, byte: u8) -> Vec<bool> {
+    (0..tokenizer.vocab_size() as u32)
+        .map(|id| tokenizer.bytes_of(id).last() == Some(&byte))
+        .collect()
 }

@@ -84,6 +84,7 @@ pub fn stage(
         }),
         frame: AnswerFrame {
             prompt: pair.answer_prompt(),
+            reasoning_prompt: Vec::new(),
             // Never appended: `answer_end` is off.
             end: 0,
         },

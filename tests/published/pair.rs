@@ -83,6 +83,7 @@ impl Pair {
             projection_weight: linear("weight", Layout::Transposed),
             projection_bias: linear("bias", Layout::Vector),
             implicit_from: generator_settings.implicit_from,
+            passes: 1,
         };
         Self {
             folder: folder.to_owned(),
@@ -147,6 +148,7 @@ impl Pair {
             condensed: ids("target_condensed_ids"),
             answer: ids("target_answer_ids"),
             intermediate: Vec::new(),
+            step_ends: Vec::new(),
         }
     }
 

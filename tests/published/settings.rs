@@ -7,8 +7,8 @@ use semcot::train::baselines::settings::{
     Positions, SoftCotSettings, Tuning,
 };
 use semcot::train::config::{
-    AlignmentSpace, BatchLoss, Directions, Embeddings, GeneratorSettings, Method, ProjectionPhase,
-    Schedule, Selection, SentenceAttention, SentenceSettings, Start,
+    AlignmentOf, AlignmentSpace, BatchLoss, Directions, Embeddings, GeneratorSettings, Method,
+    ProjectionPhase, Schedule, Selection, SentenceAttention, SentenceSettings, Start,
 };
 use semcot::train::llama::{EmbeddingScale, Head, LlamaSizes};
 use semcot::train::lora::LoraSettings;
@@ -97,12 +97,15 @@ pub fn generator(manifest: &Value) -> GeneratorSettings {
         projection_steps: 0,
         projection_phase: ProjectionPhase::Projection,
         alignment_space: AlignmentSpace::SentenceTransformer,
+        alignment_of: AlignmentOf::Whole,
         selection: Selection::Loss,
         alpha: settings["alpha"].as_f64().expect("a number"),
         // All of a batch.
         alignment_batch: usize::MAX,
         step_supervision: 0.0,
         step_supervision_until: None,
+        replaced_until: None,
+        passes: 1,
         baseline: baseline(),
     }
 }

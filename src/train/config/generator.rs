@@ -44,6 +44,8 @@ pub struct GeneratorSettings {
     #[serde(default)]
     pub alignment_space: AlignmentSpace,
     #[serde(default)]
+    pub alignment_of: AlignmentOf,
+    #[serde(default)]
     pub selection: Selection,
     /// Weight of the alignment loss; the loss on the answer has 1 − alpha.
     pub alpha: f64,
@@ -53,6 +55,14 @@ pub struct GeneratorSettings {
     pub step_supervision: f64,
     /// Step by which that weight has faded to 0, evenly from the first step; without it the weight stays.
     pub step_supervision_until: Option<usize>,
+    /// Step before which not all written steps are replaced: the target writes what is left of the reasoning behind the
+    /// vectors of the first steps, one step fewer in each of k equal parts of that time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_until: Option<usize>,
+    /// How often the generator goes over its `<thought>` positions; from the second time on with the states of the time
+    /// before added to their inputs. 1 as published; only with 1 the engine runs the pair.
+    #[serde(default = "one")]
+    pub passes: usize,
     /// What the methods that it is compared with are set to.
     #[serde(default, skip_serializing_if = "BaselineSettings::is_default")]
     pub baseline: BaselineSettings,
@@ -64,6 +74,10 @@ fn thought_positions() -> ImplicitFrom {
 
 fn yes() -> bool {
     true
+}
+
+fn one() -> usize {
+    1
 }
 
 /// How the losses of a batch become one (METHOD, Q10).
@@ -109,6 +123,19 @@ pub enum AlignmentSpace {
     /// The mean of the vectors and that of the target's hidden state: the published variation without a sentence
     /// transformer (METHOD, section 8).
     HiddenState,
+    /// The means of the vectors and of the target's input embeddings, the space that the target reads the vectors in.
+    Embeddings,
+}
+
+/// What of the written reasoning the vectors are compared with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlignmentOf {
+    /// All vectors together with all of it, as published.
+    #[default]
+    Whole,
+    /// Each vector with the sentences of its own steps.
+    Steps,
 }
 
 /// What the best checkpoint is chosen by.
@@ -179,6 +206,13 @@ impl GeneratorSettings {
     /// k in use.
     pub fn eval_implicit_tokens(&self) -> usize {
         self.eval_implicit_tokens.unwrap_or(self.implicit_tokens)
+    }
+
+    /// Vectors that stand for written steps at a step of training, the rest of which is still written; none where all are
+    /// replaced.
+    pub fn replaced_at(&self, step: usize) -> Option<usize> {
+        let until = self.replaced_until.filter(|&until| step < until)?;
+        Some(1 + step * self.implicit_tokens / until)
     }
 
     /// Weight of the step supervision at a step.

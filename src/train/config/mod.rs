@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 mod generator;
 
 pub use generator::{
-    AlignmentSpace, BatchLoss, Embeddings, GeneratorSettings, Method, ProjectionPhase, Selection,
-    Start,
+    AlignmentOf, AlignmentSpace, BatchLoss, Embeddings, GeneratorSettings, Method, ProjectionPhase,
+    Selection, Start,
 };
 
 use super::error::TrainError;
@@ -17,6 +17,7 @@ use super::extends::extended;
 use super::llama::LlamaSizes;
 use super::optimizer::OptimizerSettings;
 use super::written::{Written, WrittenSettings};
+use crate::formats::manifest::ImplicitFrom;
 use crate::problems::{self, Family, Split};
 
 /// Everything that decides what a run trains.
@@ -396,6 +397,19 @@ impl Config {
             let message =
                 "only the methods semcot and lora_generator align their vectors: 0 is meant";
             return wrong("generator.alpha", message.into());
+        }
+        if !(1..=16).contains(&generator.passes) {
+            return wrong(
+                "generator.passes",
+                format!("{} is not from 1 to 16", generator.passes),
+            );
+        }
+        let reads_thoughts = generator.method == Method::Semcot
+            && generator.implicit_from == ImplicitFrom::ThoughtPositions;
+        if generator.passes > 1 && !reads_thoughts {
+            let message =
+                "only method \"semcot\" with implicit_from \"thought_positions\" has more than one";
+            return wrong("generator.passes", message.into());
         }
         if let Some((field, message)) = generator.baseline.problem() {
             return wrong(field, message);
