@@ -15,17 +15,13 @@ const PKG = join(ROOT, "www", "pkg");
  * @property {string} name of its files in www/pkg
  * @property {string} profile of Cargo
  * @property {string[]} features
- * @property {string} flags for the compiler
  * @property {string} optimize what wasm-opt aims at
  */
 
-/** The compiler's flags for the engine on the CPU. */
-export const SIMD_FLAGS = "-C target-feature=+simd128";
-
 /** The engine on WebGPU, and the one of browsers without it, which no other visitor fetches. @type {Module[]} */
 const MODULES = [
-  { name: "semcot", profile: "wasm", features: [], flags: "", optimize: "-Oz" },
-  { name: "semcot_cpu", profile: "wasm-cpu", features: ["web-cpu"], flags: SIMD_FLAGS, optimize: "-O3" },
+  { name: "semcot", profile: "wasm", features: [], optimize: "-Oz" },
+  { name: "semcot_cpu", profile: "wasm-cpu", features: ["web-cpu"], optimize: "-O3" },
 ];
 
 /** What a visitor may have to download before any model: brotli bytes of page, modules, styles and wasm. */
@@ -43,11 +39,9 @@ export async function buildPage() {
 }
 
 /** @param {Module} module */
-async function buildModule({ name, profile, features, flags, optimize }) {
+async function buildModule({ name, profile, features, optimize }) {
   const target = ["--target", "wasm32-unknown-unknown"];
-  await run("cargo", ["build", "--profile", profile, ...target, "--lib", "--no-default-features", "--features", features.join(",")], {
-    env: { CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: flags },
-  });
+  await run("cargo", ["build", "--profile", profile, ...target, "--lib", "--no-default-features", "--features", features.join(",")]);
   const built = join(targetFolder(), "wasm32-unknown-unknown", profile, "semcot.wasm");
   const optimizer = JSON.parse(readFileSync(join(ROOT, "node_modules", "binaryen", "package.json"), "utf8")).version;
   const digest = createHash("sha256").update(readFileSync(built)).digest("hex");

@@ -63,9 +63,9 @@ export async function ensureBindgen() {
   await ensureCargoProgram("wasm-bindgen", "wasm-bindgen-cli", version, []);
 }
 
-/** wasm-pack, which runs the wasm tests in a browser. */
+/** wasm-pack, which runs the wasm tests in a browser. Unoptimized: it only calls others, and optimizing takes minutes. */
 export async function ensureWasmPack() {
-  await ensureCargoProgram("wasm-pack", "wasm-pack", WASM_PACK_VERSION, ["--locked"]);
+  await ensureCargoProgram("wasm-pack", "wasm-pack", WASM_PACK_VERSION, ["--locked", "--debug"]);
 }
 
 /** Chromium, its driver and a Vulkan for machines without a GPU. */
@@ -112,7 +112,7 @@ async function ensureCargoProgram(program, crate, version, flags) {
   const target = mkdtempSync(join(tmpdir(), "semcot-install-"));
   try {
     const args = ["install", ...flags, `${crate}@${version}`, "--root", TOOLS];
-    await run("cargo", args, { env: { CARGO_TARGET_DIR: target } });
+    await run("cargo", args, { env: { CARGO_TARGET_DIR: target, CARGO_PROFILE_DEV_DEBUG: "0" } });
   } finally {
     rmSync(target, { recursive: true, force: true });
   }

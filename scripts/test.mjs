@@ -9,7 +9,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT, Trouble, readOptions, run, runMain } from "./commands.mjs";
-import { SIMD_FLAGS, buildPage, buildWeighedSite } from "./build.mjs";
+import { buildPage, buildWeighedSite } from "./build.mjs";
 import {
   ensureBindgen, ensureDebianPackages, ensureNodePackages, ensureRust, ensureRustComponents, ensureWasmPack,
   vulkanEnvironment,
@@ -17,8 +17,6 @@ import {
 
 const CLIPPY = ["clippy", "--all-targets"];
 const DENY = ["--", "-D", "warnings"];
-/** For the module of browsers without WebGPU. */
-const SIMD = { CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: SIMD_FLAGS };
 const WASM = ["--target", "wasm32-unknown-unknown", "--no-default-features"];
 
 /**
@@ -39,7 +37,7 @@ const STEPS = [
   {
     name: "clippy-wasm-cpu",
     title: "Lints, wasm for the CPU",
-    run: () => run("cargo", [...CLIPPY, ...WASM, "--features", "web-cpu", ...DENY], { env: SIMD }),
+    run: () => run("cargo", [...CLIPPY, ...WASM, "--features", "web-cpu", ...DENY]),
   },
   {
     name: "native",
@@ -66,19 +64,6 @@ const STEPS = [
       await run("wasm-pack", [...args, "--", "--no-default-features"], {
         // The table of kernels compiles some hundred pipelines.
         env: { WASM_BINDGEN_TEST_TIMEOUT: "300" },
-        onLine: count,
-      });
-    },
-  },
-  {
-    name: "wasm-cpu",
-    title: "The CPU engine by wasm SIMD in Chromium",
-    run: async (count) => {
-      await ensureBindgen();
-      await ensureWasmPack();
-      const args = ["test", "--headless", "--chrome", "--chromedriver", "/usr/bin/chromedriver", "--mode", "no-install"];
-      await run("wasm-pack", [...args, "--", "--no-default-features", "--features", "web-cpu", "--test", "cpu"], {
-        env: { ...SIMD, WASM_BINDGEN_TEST_TIMEOUT: "120" },
         onLine: count,
       });
     },
