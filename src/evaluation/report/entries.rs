@@ -36,7 +36,8 @@ pub struct Subject {
 impl Subject {
     /// Model, method and settings, for rows and legends.
     pub fn name(&self) -> String {
-        let mut name = match self.model == self.method {
+        let is_plain = self.model.replace('-', "_") == self.method;
+        let mut name = match is_plain {
             true => self.model.clone(),
             false => format!("{}, {}", self.model, self.method),
         };

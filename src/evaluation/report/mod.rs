@@ -285,10 +285,17 @@ impl Page {
     }
 }
 
-/// What others are held against: the first that answers from implicit tokens.
+/// What others are held against: the run that is the method itself, else the first that answers from implicit tokens.
 fn reference(entries: &[Entry]) -> Option<String> {
-    let mut implicit = entries
-        .iter()
-        .filter(|it| matches!(it.subject.method.as_str(), "implicit" | "semcot"));
-    implicit.next().map(|it| it.subject.name())
+    const METHOD: &str = "semcot";
+    let is_implicit = |it: &&Entry| matches!(it.subject.method.as_str(), "implicit" | METHOD);
+    let names = || {
+        entries
+            .iter()
+            .filter(is_implicit)
+            .map(|it| it.subject.name())
+    };
+    names()
+        .find(|name| name == METHOD)
+        .or_else(|| names().next())
 }
