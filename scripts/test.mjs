@@ -51,7 +51,7 @@ const STEPS = [
     run: async (count) => {
       const release = ["test", "--release", "--features", "train"];
       await run("cargo", [...release, "--lib", "train"], { onLine: count });
-      await run("cargo", [...release, "--test", "train", "--test", "methods", "--test", "published"], { onLine: count });
+      await run("cargo", [...release, "--test", "train", "--test", "methods", "--test", "published", "--test", "paper"], { onLine: count });
     },
   },
   {

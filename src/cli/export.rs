@@ -7,6 +7,8 @@ use clap::Args;
 use super::CommandError;
 use crate::train::config::Config;
 use crate::train::export::export;
+use crate::train::published::config::PublishedConfig;
+use crate::train::published::run::PublishedRun;
 use crate::train::stages::{Backend, CONFIG_FILE, Run};
 use crate::train::trainer::Begin;
 use crate::weights::WeightType;
@@ -35,9 +37,16 @@ pub fn run(arguments: &Export) -> Result<(), CommandError> {
             names.join(", ")
         )
     })?;
-    let config = Config::read(&arguments.run.join(CONFIG_FILE))?;
-    let run = Run::new(config, arguments.run.clone(), Begin::Resume, Backend::Flex);
-    let manifest = export(&run, &arguments.out, weight_type)?;
+    let path = arguments.run.join(CONFIG_FILE);
+    let (folder, begin, backend) = (arguments.run.clone(), Begin::Resume, Backend::Flex);
+    let manifest = match PublishedConfig::is_in(&path)? {
+        true => PublishedRun::new(PublishedConfig::read(&path)?, folder, begin, backend)
+            .export(&arguments.out, weight_type)?,
+        false => {
+            let run = Run::new(Config::read(&path)?, folder, begin, backend);
+            export(&run, &arguments.out, weight_type)?
+        }
+    };
     let files = &manifest.files;
     let entries = [
         Some(&files.target),

@@ -7,6 +7,8 @@ use clap::{Args, ValueEnum};
 
 use super::CommandError;
 use crate::train::config::Config;
+use crate::train::published::config::PublishedConfig;
+use crate::train::published::run::{self as published, PublishedRun};
 use crate::train::stages::{Backend, Run, default_folder};
 use crate::train::trainer::Begin;
 
@@ -18,12 +20,16 @@ pub struct Train {
     /// The configuration file.
     #[arg(long)]
     config: PathBuf,
-    /// The folder of the run; by default runs/NAME with the name of the configuration.
+    /// The folder of the run; by default runs/NAME with the name of the configuration, runs/NAME-SET where it is a
+    /// published one.
     #[arg(long)]
     run: Option<PathBuf>,
     /// The folder with the public sets that the configuration names.
     #[arg(long)]
     data: Option<PathBuf>,
+    /// Which data set of a published configuration, in place of the one that it names.
+    #[arg(long)]
+    data_set: Option<String>,
     /// Go on from the last checkpoint.
     #[arg(long)]
     resume: bool,
@@ -67,6 +73,13 @@ impl BackendName {
 
 /// Runs the command.
 pub fn run(arguments: &Train) -> Result<(), CommandError> {
+    if PublishedConfig::is_in(&arguments.config)? {
+        return run_published(arguments);
+    }
+    if arguments.data_set.is_some() {
+        let config = arguments.config.display();
+        return Err(format!("--data-set: {config} names no models, so it has no data sets").into());
+    }
     let mut config = Config::read(&arguments.config)?;
     config.read_written(arguments.data.as_deref())?;
     if let Some(written) = &config.written_problems {
@@ -76,20 +89,70 @@ pub fn run(arguments: &Train) -> Result<(), CommandError> {
         .run
         .clone()
         .unwrap_or_else(|| default_folder(&config));
-    let begin = if arguments.resume {
-        Begin::Resume
-    } else {
-        Begin::Anew
-    };
-    let mut run = Run::new(config, folder, begin, arguments.backend.backend());
-    run.threads = match arguments.threads {
-        Some(threads) => threads.get(),
-        None => run.default_threads(),
-    };
+    let mut run = Run::new(
+        config,
+        folder,
+        arguments.begin(),
+        arguments.backend.backend(),
+    );
+    run.threads = arguments.threads();
     run.keep_configuration()?;
     match arguments.stage {
         Stage::Tokenizer => println!("{} tokens", run.train_tokenizer()?),
         Stage::Target => run.train_target()?,
+        Stage::SentenceTransformer => run.train_sentence_transformer()?,
+        Stage::Generator => run.train_generator()?,
+    }
+    Ok(())
+}
+
+impl Train {
+    fn begin(&self) -> Begin {
+        match self.resume {
+            true => Begin::Resume,
+            false => Begin::Anew,
+        }
+    }
+
+    fn threads(&self) -> usize {
+        let default = || self.backend.backend().default_threads();
+        self.threads.map_or_else(default, NonZeroUsize::get)
+    }
+}
+
+/// A stage of a published run. Its tokenizers and its target are read, not trained.
+fn run_published(arguments: &Train) -> Result<(), CommandError> {
+    let mut config = PublishedConfig::read(&arguments.config)?;
+    if let Some(name) = &arguments.data_set {
+        config.data_set.clone_from(name);
+        config.check()?;
+    }
+    let folder = arguments.run.clone();
+    let folder = folder.unwrap_or_else(|| published::default_folder(&config));
+    let mut run = PublishedRun::new(
+        config,
+        folder,
+        arguments.begin(),
+        arguments.backend.backend(),
+    );
+    run.data.clone_from(&arguments.data);
+    run.threads = arguments.threads();
+    run.keep_configuration()?;
+    match arguments.stage {
+        Stage::Tokenizer => {
+            let [target, generator] = run.tokenizers()?.sizes();
+            println!(
+                "nothing to train: {target} tokens of the target, {generator} of the generator"
+            );
+        }
+        Stage::Target => {
+            let target = run.target()?;
+            let sizes = target.decoder.sizes;
+            println!(
+                "nothing to train: the target has {} layers of width {}",
+                sizes.num_layers, sizes.hidden_size
+            );
+        }
         Stage::SentenceTransformer => run.train_sentence_transformer()?,
         Stage::Generator => run.train_generator()?,
     }

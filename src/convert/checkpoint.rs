@@ -13,8 +13,8 @@ const PICKLE_ENDINGS: &[&str] = &["pt", "pth", "bin"];
 /// The tensors of a checkpoint, named as [`names::stripped`] does; where it lacks one, that of the
 /// base model, if that has tensors at all.
 pub(super) fn open(source: &Path, base: Option<&Path>) -> Result<TensorFiles, ConvertError> {
-    let mut files = open_one(source)?;
-    match base.map(open_one) {
+    let mut files = open_tensors(source)?;
+    match base.map(open_tensors) {
         Some(Ok(others)) => files.append(others),
         None | Some(Err(ConvertError::NoTensors { .. })) => {}
         Some(Err(error)) => return Err(error),
@@ -23,8 +23,12 @@ pub(super) fn open(source: &Path, base: Option<&Path>) -> Result<TensorFiles, Co
 }
 
 /// The tensors of a file, or of a folder: the safetensors files that its index names, else
-/// `model.safetensors`, else all of them, else the files of PyTorch.
-fn open_one(source: &Path) -> Result<TensorFiles, ConvertError> {
+/// `model.safetensors`, else all of them, else the files of PyTorch. Names are without what stands before
+/// those of the layers, `embed_tokens.weight` and `layers.0.input_layernorm.weight` for example.
+///
+/// # Errors
+/// Where there are none, or one of the files cannot be read.
+pub fn open_tensors(source: &Path) -> Result<TensorFiles, ConvertError> {
     let folder = source;
     let index = folder.join("model.safetensors.index.json");
     let single = folder.join("model.safetensors");

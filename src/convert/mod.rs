@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
+pub use checkpoint::open_tensors;
 pub use config::{Architecture, Config, RopeScaling};
 pub use error::ConvertError;
 pub use role::{GeneratorOptions, Role, SentenceOptions};

@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::folder::{Folder, FolderError, described_model};
 use crate::formats::gguf::{model_name, open_files, shard_paths};
 use crate::formats::manifest::{FILE_NAME, Files, Manifest, ManifestError, Prompts};
@@ -21,7 +23,8 @@ pub const SENTENCE_TRANSFORMER: &str = "sentence_transformer";
 ///
 /// Question and answer prompts are theirs. They have none for written reasoning: those here have the
 /// form of their answer prompts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PublishedPrompts {
     /// Llama 2 with Sheared-LLaMA.
     Small,

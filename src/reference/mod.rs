@@ -29,5 +29,5 @@ pub use pack_rows::{PACKED_GROUP, pack_rows};
 pub use pair::PairExecutor;
 pub use rms_norm::rms_norm;
 pub use rotate_and_cache::{Rotate, RotateNorms, rotate_and_cache};
-pub use sample::{sample, weights as sampling_weights};
+pub use sample::{draw as drawn, sample, weights as sampling_weights};
 pub use select::select;

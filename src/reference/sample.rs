@@ -73,7 +73,7 @@ pub fn weights(sampling: &Sampling, logits: &[f32]) -> Vec<f64> {
 }
 
 /// The first token at which the weights up to it exceed `uniform` of them all.
-fn draw(weights: &[f64], uniform: f64) -> u32 {
+pub fn draw(weights: &[f64], uniform: f64) -> u32 {
     let wanted = uniform * weights.iter().sum::<f64>();
     let mut sum = 0.0;
     let mut token = 0;

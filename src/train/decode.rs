@@ -1,10 +1,14 @@
 //! Writing on the training backend, greedily and many questions at once: the only place where the baselines can answer.
 //! The engine's own decoding is `crate::model`'s.
 
+use burn::Tensor;
+
 use super::baselines::Prompt;
 use super::baselines::adapted::AdaptedTarget;
-use super::llama::{CONTEXT_LENGTH, Packing};
+use super::llama::Packing;
 use super::target::best_rows;
+use crate::model::Sampling;
+use crate::reference::{drawn, sampling_weights};
 
 /// What was written for one question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +27,18 @@ pub fn write_greedily(
     end: u32,
     most_tokens: usize,
 ) -> Vec<Written> {
+    write(target, prompt, end, most_tokens, &[])
+}
+
+/// The same with tokens drawn as each question's sampling says; where there is none for it, the most likely ones. The
+/// penalty for repetition is left out.
+pub fn write(
+    target: &AdaptedTarget,
+    prompt: Prompt,
+    end: u32,
+    most_tokens: usize,
+    samplings: &[Sampling],
+) -> Vec<Written> {
     let mut written: Vec<Written> = (prompt.target_passes.iter())
         .map(|&target_passes| Written {
             ids: Vec::new(),
@@ -40,13 +56,17 @@ pub fn write_greedily(
     let (mut hidden, mut prefix) = decoder.extended(None, prompt.x, &packing);
     loop {
         let rows = packing.extended_rows();
-        let found = best_rows(target.logits(hidden));
+        let logits = target.logits(hidden);
+        let found = match samplings {
+            [] => best_rows(logits),
+            _ => drawn_rows(logits, &left, &written, samplings),
+        };
         let (mut newest, mut before, mut still_left) = (Vec::new(), Vec::new(), Vec::new());
         for ((question, id), rows) in left.into_iter().zip(found).zip(rows) {
             let written = &mut written[question];
             written.ids.push(id);
             written.target_passes += 1;
-            if id != end && written.ids.len() < most_tokens && rows.len() < CONTEXT_LENGTH {
+            if id != end && written.ids.len() < most_tokens && rows.len() < decoder.positions() {
                 newest.push(id);
                 before.push(rows);
                 still_left.push(question);
@@ -63,4 +83,24 @@ pub fn write_greedily(
         };
         (hidden, prefix) = decoder.extended(Some(&prefix), target.embed(&newest), &packing);
     }
+}
+
+/// A token drawn from each row of logits, for the questions that are left.
+fn drawn_rows(
+    logits: Tensor<2>,
+    left: &[usize],
+    written: &[Written],
+    samplings: &[Sampling],
+) -> Vec<u32> {
+    let width = logits.dims()[1];
+    let values = logits
+        .inner()
+        .try_into_vec_as::<f32>()
+        .expect("tensors in training are f32");
+    let of_row = |(logits, &question): (&[f32], &usize)| {
+        let sampling = &samplings[question];
+        let uniform = sampling.uniform(written[question].ids.len() as u32);
+        drawn(&sampling_weights(sampling, logits), f64::from(uniform))
+    };
+    values.chunks_exact(width).zip(left).map(of_row).collect()
 }

@@ -29,6 +29,9 @@ pub enum TrainError {
     /// A checkpoint is damaged or of another configuration.
     #[error("{path}: {message}")]
     Checkpoint { path: PathBuf, message: String },
+    /// A trained part could not be converted for the engine.
+    #[error("{path} could not be exported: {message}")]
+    Export { path: PathBuf, message: String },
     /// There is a checkpoint already.
     #[error(
         "{path} holds a checkpoint already: pass --resume to go on from it, or remove the folder"

@@ -19,7 +19,7 @@ use super::config::{
     AlignmentOf, AlignmentSpace, BatchLoss, Config, Embeddings, GeneratorSettings, Method,
     ProjectionPhase, Selection,
 };
-use super::decode::{Written, write_greedily};
+use super::decode::{Written, write};
 use super::error::TrainError;
 use super::examples::{Batches, Example, Purpose, Stream, validation_sets};
 use super::kernels::{self, Reach};
@@ -32,6 +32,7 @@ use super::source::Source;
 use super::target::{VALIDATION_CHUNK, best_rows, count_right};
 use super::trainer::{Loss, Part, Stage, Validation};
 use super::vocabulary::Vocabulary;
+use crate::model::Sampling;
 use crate::reasoning::Mode;
 
 /// Part of the learning rate that a target gets when it trains beside constant vectors.
@@ -313,6 +314,35 @@ impl<'a> GeneratorStage<'a> {
             alignment: sum.alignment / count as f64,
         }
     }
+
+    /// What is written for every example, as [`write`] draws it.
+    pub fn write_sampled(
+        &self,
+        examples: &[Example],
+        most_tokens: usize,
+        samplings: &[Sampling],
+    ) -> Vec<Written> {
+        let k = self.settings.eval_implicit_tokens();
+        let vectors = self.vectors(examples, k);
+        let target = AdaptedTarget::untrained(self.target.clone());
+        let sequence = |(i, question)| {
+            vec![
+                Piece::Ids(question),
+                Piece::Vectors(i * k..(i + 1) * k),
+                Piece::Ids(&self.frame.prompt),
+            ]
+        };
+        let questions = questions_of(examples).into_iter();
+        let sequences: Vec<Vec<Piece<'_>>> = questions.enumerate().map(sequence).collect();
+        let (x, lengths) = target.pack(&sequences, Some(&vectors));
+        let prompt = Prompt {
+            x,
+            lengths,
+            target_passes: vec![0; examples.len()],
+            generator_passes: self.source.passes(),
+        };
+        write(&target, prompt, self.frame.end, most_tokens, samplings)
+    }
 }
 
 /// Losses over the validation problems.
@@ -466,25 +496,6 @@ impl Answers for GeneratorStage<'_> {
     }
 
     fn write(&self, examples: &[Example], most_tokens: usize) -> Vec<Written> {
-        let k = self.settings.eval_implicit_tokens();
-        let vectors = self.vectors(examples, k);
-        let target = AdaptedTarget::untrained(self.target.clone());
-        let sequence = |(i, question)| {
-            vec![
-                Piece::Ids(question),
-                Piece::Vectors(i * k..(i + 1) * k),
-                Piece::Ids(&self.frame.prompt),
-            ]
-        };
-        let questions = questions_of(examples).into_iter();
-        let sequences: Vec<Vec<Piece<'_>>> = questions.enumerate().map(sequence).collect();
-        let (x, lengths) = target.pack(&sequences, Some(&vectors));
-        let prompt = Prompt {
-            x,
-            lengths,
-            target_passes: vec![0; examples.len()],
-            generator_passes: self.source.passes(),
-        };
-        write_greedily(&target, prompt, self.frame.end, most_tokens)
+        self.write_sampled(examples, most_tokens, &[])
     }
 }

@@ -20,6 +20,7 @@ pub mod lora;
 mod muon;
 pub mod optimizer;
 pub mod pretrained;
+pub mod published;
 pub mod research;
 pub mod score;
 pub mod sentence_transformer;

@@ -146,5 +146,6 @@ impl Optimizer {
 }
 
 fn is_layer_matrix(name: &str) -> bool {
-    name.contains("layers.") && !name.contains(".lora.") && !name.ends_with("_norm")
+    let is_vector = name.ends_with("_norm") || name.ends_with("_bias");
+    name.contains("layers.") && !name.contains(".lora.") && !is_vector
 }

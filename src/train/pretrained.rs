@@ -1,22 +1,24 @@
 //! Models as Hugging Face folders hold them: which columns of our stacked matrices each tensor is, and reading them.
 //!
-//! For models to train with; `crate::convert` turns such folders into files for the engine without burn.
+//! For models to train with; `crate::convert` turns such folders into files for the engine without burn, and finds the
+//! tensors of a folder for both.
 
-use std::collections::HashMap;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
-use half::{bf16, f16};
-use safetensors::tensor::{Dtype, SafeTensors};
 
 use super::error::TrainError;
-use super::initialization::Normal;
 use super::kernels::Kernels;
-use super::llama::{EmbeddingScale, Head, Llama, LlamaSizes, Named};
-use crate::convert::{Architecture, Config, RopeScaling};
+use super::llama::{AttentionBias, EmbeddingScale, Head, Llama, LlamaSizes, Named};
+use crate::convert::{Architecture, Config, RopeScaling, open_tensors};
+use crate::formats::tensors::{StoredTensor, TensorFiles};
+
+/// Positions that published models are read for: question and answer of 512 tokens each, at most, with prompt and implicit
+/// tokens between them.
+const POSITIONS: usize = 2048;
 
 /// How a tensor lies in a folder, beside ours `[inputs, outputs]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,12 +48,16 @@ pub fn places(parameter: &str, sizes: &LlamaSizes) -> Vec<Place> {
         Some((layer, part)) => (format!("{layer}."), part),
         None => (String::new(), parameter),
     };
+    let ending = match part.ends_with("_bias") {
+        true => "bias",
+        false => "weight",
+    };
     let stacked = |layout, parts: &[(&str, usize)]| {
         let mut start = 0;
         let place = |&(name, width): &(&str, usize)| {
             start += width;
             Place {
-                name: format!("{layer}{name}.weight"),
+                name: format!("{layer}{name}.{ending}"),
                 columns: start - width..start,
                 layout,
             }
@@ -75,6 +81,14 @@ pub fn places(parameter: &str, sizes: &LlamaSizes) -> Vec<Place> {
                 ("self_attn.v_proj", key_value),
             ],
         ),
+        "query_bias" => stacked(Layout::Vector, &[("self_attn.q_proj", query)]),
+        "key_value_bias" => stacked(
+            Layout::Vector,
+            &[
+                ("self_attn.k_proj", key_value),
+                ("self_attn.v_proj", key_value),
+            ],
+        ),
         "output" => stacked(Layout::Transposed, &[("self_attn.o_proj", hidden)]),
         "gate_up" => stacked(
             Layout::Transposed,
@@ -85,59 +99,79 @@ pub fn places(parameter: &str, sizes: &LlamaSizes) -> Vec<Place> {
     }
 }
 
-/// The tensors of one safetensors file, as f32.
-#[derive(Clone, Debug)]
+/// A parameter, or its gradient, as the tensors of a folder: names, shapes, values.
+pub fn stored_tensors(
+    parameter: &str,
+    tensor: &Tensor<2>,
+    sizes: &LlamaSizes,
+) -> Vec<(String, Vec<usize>, Vec<f32>)> {
+    let part = |place: &Place| {
+        let columns = (tensor.clone().inner()).narrow(1, place.columns.start, place.columns.len());
+        let columns = match place.layout {
+            Layout::Transposed => columns.transpose(),
+            Layout::Vector | Layout::Rows => columns,
+        };
+        let [rows, width] = columns.dims();
+        let shape = match place.layout {
+            Layout::Vector => vec![width],
+            Layout::Transposed | Layout::Rows => vec![rows, width],
+        };
+        let values = columns.try_into_vec_as::<f32>();
+        let values = values.expect("tensors in training are f32");
+        (place.name.clone(), shape, values)
+    };
+    places(parameter, sizes).iter().map(part).collect()
+}
+
+/// The tensors of a file or a folder, each read when it is asked for, as f32.
+#[derive(Debug)]
 pub struct Weights {
     path: PathBuf,
-    tensors: HashMap<String, (Vec<usize>, Vec<f32>)>,
+    files: TensorFiles,
 }
 
 impl Weights {
+    /// A safetensors file, its names as they are.
     pub fn read(path: &Path) -> Result<Self, TrainError> {
-        let damaged = |message: String| TrainError::Checkpoint {
-            path: path.to_owned(),
-            message,
-        };
-        let bytes = fs::read(path).map_err(TrainError::file(path))?;
-        let file = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
-        let mut tensors = HashMap::new();
-        for (name, view) in file.iter() {
-            let data = view.data();
-            let values = match view.dtype() {
-                Dtype::F32 => bytemuck::pod_collect_to_vec(data),
-                Dtype::F16 => widened(data, f16::to_f32),
-                Dtype::BF16 => widened(data, bf16::to_f32),
-                other => {
-                    return Err(damaged(format!(
-                        "{name} is {other:?}; F32, F16 and BF16 are read"
-                    )));
-                }
-            };
-            tensors.insert(name.to_owned(), (view.shape().to_vec(), values));
-        }
+        let mut files = TensorFiles::default();
+        files
+            .add_safetensors(path)
+            .map_err(|error| wrong(path, error))?;
         Ok(Self {
             path: path.to_owned(),
-            tensors,
+            files,
         })
     }
 
-    fn wrong(&self, message: String) -> TrainError {
-        TrainError::Checkpoint {
-            path: self.path.clone(),
-            message,
-        }
+    /// All tensors of a folder, in however many files, their names as [`open_tensors`] gives them.
+    pub fn of_folder(folder: &Path) -> Result<Self, TrainError> {
+        Ok(Self {
+            path: folder.to_owned(),
+            files: open_tensors(folder).map_err(|error| wrong(folder, error))?,
+        })
     }
 
-    /// Names of all tensors, in no order.
+    fn wrong(&self, message: impl ToString) -> TrainError {
+        wrong(&self.path, message)
+    }
+
+    /// Names of all tensors.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.tensors.keys().map(String::as_str)
+        self.files.tensors().keys().map(String::as_str)
+    }
+
+    fn stored(&self, name: &str) -> Result<&StoredTensor, TrainError> {
+        let stored = self.files.tensors().get(name);
+        stored.ok_or_else(|| self.wrong(format!("has no tensor {name}")))
     }
 
     /// Shape and values of a tensor.
-    pub fn tensor(&self, name: &str) -> Result<(&[usize], &[f32]), TrainError> {
-        let (shape, values) =
-            (self.tensors.get(name)).ok_or_else(|| self.wrong(format!("has no tensor {name}")))?;
-        Ok((shape, values))
+    pub fn tensor(&self, name: &str) -> Result<(Vec<usize>, Vec<f32>), TrainError> {
+        let stored = self.stored(name)?;
+        let count = stored.shape.iter().product();
+        let values = self.files.read(stored, 0, count);
+        let values = values.map_err(|error| self.wrong(error))?;
+        Ok((stored.shape.clone(), values))
     }
 
     /// A tensor in our layout.
@@ -148,18 +182,36 @@ impl Weights {
         device: &Device,
     ) -> Result<Tensor<2>, TrainError> {
         let (shape, values) = self.tensor(name)?;
-        let shape = match (layout, shape) {
+        let shape = match (layout, &shape[..]) {
             (Layout::Vector, &[width]) => [1, width],
             (Layout::Transposed | Layout::Rows, &[rows, width]) => [rows, width],
             _ => {
                 return Err(self.wrong(format!("{name} has shape {shape:?}, {layout:?} expected")));
             }
         };
-        let tensor = Tensor::from_data(TensorData::new(values.to_vec(), shape), device);
+        let tensor = Tensor::from_data(TensorData::new(values, shape), device);
         Ok(match layout {
             Layout::Transposed => tensor.transpose(),
             Layout::Vector | Layout::Rows => tensor,
         })
+    }
+
+    /// A tensor in our layout, which must have this shape in it.
+    pub fn matrix_of(
+        &self,
+        name: &str,
+        layout: Layout,
+        shape: [usize; 2],
+        device: &Device,
+    ) -> Result<Tensor<2>, TrainError> {
+        let tensor = self.matrix(name, layout, device)?;
+        let found = tensor.dims();
+        if found == shape {
+            return Ok(tensor);
+        }
+        Err(self.wrong(format!(
+            "{name} is {found:?} as [inputs, outputs], the configuration asks for {shape:?}"
+        )))
     }
 
     /// Reads parameters of a model into place; names in the file begin with `prefix`, but the head's.
@@ -172,65 +224,97 @@ impl Weights {
     ) -> Result<(), TrainError> {
         for (parameter, tensor) in parameters {
             let prefix = if parameter == "head" { "" } else { prefix };
-            let parts = places(&parameter, sizes)
-                .iter()
-                .map(|place| self.matrix(&format!("{prefix}{}", place.name), place.layout, device))
-                .collect::<Result<Vec<_>, _>>()?;
+            let [rows, _] = tensor.dims();
+            let part = |place: &Place| {
+                let name = format!("{prefix}{}", place.name);
+                self.matrix_of(&name, place.layout, [rows, place.columns.len()], device)
+            };
+            let parts = places(&parameter, sizes);
+            let parts = parts.iter().map(part).collect::<Result<Vec<_>, _>>()?;
             let found = Tensor::cat(parts, 1);
-            if found.dims() != tensor.dims() {
-                let message = format!(
-                    "{parameter} has shape {:?}, the configuration asks for {:?}",
-                    found.dims(),
-                    tensor.dims()
-                );
-                return Err(self.wrong(message));
-            }
             *tensor = found;
         }
         Ok(())
     }
 }
 
-fn widened<T: bytemuck::AnyBitPattern + bytemuck::NoUninit>(
-    data: &[u8],
-    widen: impl Fn(T) -> f32,
-) -> Vec<f32> {
-    let values: Vec<T> = bytemuck::pod_collect_to_vec(data);
-    values.into_iter().map(widen).collect()
+fn wrong(path: &Path, message: impl ToString) -> TrainError {
+    TrainError::Checkpoint {
+        path: path.to_owned(),
+        message: message.to_string(),
+    }
 }
 
-/// Reads a folder of `config.json` and `model.safetensors`: Llama, and Mistral without a window.
+/// Reads a folder of Hugging Face's form: Llama, Mistral without a window, Qwen2.
 pub fn read_llama(folder: &Path, kernels: Kernels, device: &Device) -> Result<Llama, TrainError> {
-    let sizes = read_sizes(&folder.join("config.json"))?;
-    let weights = Weights::read(&folder.join("model.safetensors"))?;
-    let (shape, _) = weights.tensor("model.embed_tokens.weight")?;
+    read(folder, read_config(folder)?, kernels, device)
+}
+
+/// Reads such a folder for its hidden states alone: a head of its own is left out.
+pub fn read_without_head(
+    folder: &Path,
+    kernels: Kernels,
+    device: &Device,
+) -> Result<Llama, TrainError> {
+    let config = Config {
+        tied_embeddings: true,
+        ..read_config(folder)?
+    };
+    read(folder, config, kernels, device)
+}
+
+fn read(
+    folder: &Path,
+    config: Config,
+    kernels: Kernels,
+    device: &Device,
+) -> Result<Llama, TrainError> {
+    let sizes = sizes(&config);
+    let weights = Weights::of_folder(folder)?;
+    let table = weights.stored("embed_tokens.weight")?;
+    let vocab_size = table.shape.first().copied().unwrap_or_default();
     let kernels = kernels.for_head_dim(sizes.head_dim());
-    let mut model = Llama::new(sizes, shape[0], kernels, &mut Normal::new(0), device);
-    weights.fill("model.", model.parameters(), &sizes, device)?;
+    let mut model = Llama::zeros(sizes, vocab_size, kernels, device);
+    model.decoder = model.decoder.with_positions(POSITIONS);
+    if config.architecture == Architecture::Qwen2 {
+        for layer in &mut model.decoder.layers {
+            layer.bias = Some(AttentionBias {
+                query: Tensor::zeros([1, config.query_width()], device),
+                key_value: Tensor::zeros([1, 2 * config.kv_width()], device),
+            });
+        }
+    }
+    weights.fill("", model.parameters(), &sizes, device)?;
     Ok(model)
 }
 
-fn read_sizes(path: &Path) -> Result<LlamaSizes, TrainError> {
+/// `config.json` of a folder, where training can compute what it says.
+pub fn read_config(folder: &Path) -> Result<Config, TrainError> {
+    let path = folder.join("config.json");
     let wrong = |message: String| TrainError::Configuration {
-        path: path.to_owned(),
+        path: path.clone(),
         message,
     };
-    let bytes = fs::read(path).map_err(TrainError::file(path))?;
+    let bytes = fs::read(&path).map_err(TrainError::file(&path))?;
     let json = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
     let config = Config::from_json(&json).map_err(|error| wrong(error.to_string()))?;
-    if config.architecture != Architecture::Llama {
-        let message = format!(
-            "{:?} has biases or norms of heads, which training has not; Llama and Mistral are read",
-            config.architecture
-        );
-        return Err(wrong(message));
-    }
-    if config.rope_scaling != RopeScaling::None || config.sliding_window.is_some() {
+    if config.architecture == Architecture::Qwen3 {
         return Err(wrong(
-            "training has neither stretched positions nor a window of attention".into(),
+            "Qwen3 has norms of heads, which training has not; Llama, Mistral and Qwen2 are read"
+                .into(),
         ));
     }
-    Ok(LlamaSizes {
+    let window = config.sliding_window.unwrap_or(POSITIONS);
+    if config.rope_scaling != RopeScaling::None || window < POSITIONS {
+        return Err(wrong(format!(
+            "training has neither stretched positions nor a window of attention under {POSITIONS}"
+        )));
+    }
+    Ok(config)
+}
+
+fn sizes(config: &Config) -> LlamaSizes {
+    LlamaSizes {
         hidden_size: config.hidden_size,
         num_layers: config.num_layers,
         num_heads: config.num_heads,
@@ -240,10 +324,9 @@ fn read_sizes(path: &Path) -> Result<LlamaSizes, TrainError> {
         rms_eps: config.rms_norm_eps,
         rope_theta: f64::from(config.rope_theta),
         embedding_scale: EmbeddingScale::One,
-        head: if config.tied_embeddings {
-            Head::Tied
-        } else {
-            Head::Untied
+        head: match config.tied_embeddings {
+            true => Head::Tied,
+            false => Head::Untied,
         },
-    })
+    }
 }

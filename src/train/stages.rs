@@ -57,7 +57,17 @@ impl Backend {
         }
     }
 
-    fn kernels(self) -> Kernels {
+    /// A thread for every processor where the CPU computes, one that feeds the GPU elsewhere.
+    pub fn default_threads(self) -> usize {
+        match self {
+            Backend::Flex => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            #[cfg(feature = "train-wgpu")]
+            Backend::Wgpu => 1,
+        }
+    }
+
+    /// The kernels that training uses there.
+    pub(super) fn kernels(self) -> Kernels {
         match self {
             Backend::Flex => Kernels::Fused,
             #[cfg(feature = "train-wgpu")]
@@ -89,13 +99,9 @@ impl Run {
         }
     }
 
-    /// A thread for every processor where the CPU computes, one that feeds the GPU elsewhere.
+    /// See [`Backend::default_threads`].
     pub fn default_threads(&self) -> usize {
-        match self.backend {
-            Backend::Flex => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
-            #[cfg(feature = "train-wgpu")]
-            Backend::Wgpu => 1,
-        }
+        self.backend.default_threads()
     }
 
     /// Where the best checkpoint of each stage was taken.

@@ -12,7 +12,7 @@ use semcot::train::config::{GeneratorSettings, SentenceSettings};
 use semcot::train::examples::Example;
 use semcot::train::kernels::Kernels;
 use semcot::train::llama::{Llama, LlamaSizes};
-use semcot::train::pretrained::{Layout, Weights, places, read_llama};
+use semcot::train::pretrained::{Layout, Weights, read_llama, stored_tensors};
 use semcot::train::sentence_transformer::SentenceTransformer;
 use semcot::train::source::Generator;
 use serde_json::Value;
@@ -240,15 +240,6 @@ pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 
 /// One of our parameters, or its gradient, as the arrays that the fixtures have of it: names and values.
 pub fn arrays(parameter: &str, tensor: &Tensor<2>, sizes: &LlamaSizes) -> Vec<(String, Vec<f32>)> {
-    let part = |place: &semcot::train::pretrained::Place| {
-        let columns = tensor
-            .clone()
-            .narrow(1, place.columns.start, place.columns.len());
-        let columns = match place.layout {
-            Layout::Transposed => columns.transpose(),
-            Layout::Vector | Layout::Rows => columns,
-        };
-        (place.name.clone(), values(columns))
-    };
-    places(parameter, sizes).iter().map(part).collect()
+    let stored = stored_tensors(parameter, tensor, sizes).into_iter();
+    stored.map(|(name, _, values)| (name, values)).collect()
 }

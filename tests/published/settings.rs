@@ -1,112 +1,88 @@
 //! Every setting of training at its published value (METHOD, section 10), the rest from a pair's manifest.
 
-use semcot::formats::manifest::ImplicitFrom;
 use semcot::train::baselines::settings::{
     AddedRows, BaselineSettings, CoconutSettings, CodiSettings, Evaluation, IcotSiSettings,
     Instruction, LastStage, LastThought, LineEnd, LossOn, NewestThought, OptimizerRestarts,
     Positions, SoftCotSettings, Tuning,
 };
-use semcot::train::config::{
-    AlignmentOf, AlignmentSpace, BatchLoss, Directions, Embeddings, GeneratorSettings, Method,
-    ProjectionPhase, Schedule, Selection, SentenceAttention, SentenceSettings, Start,
-};
+use semcot::train::config::{GeneratorSettings, Schedule, SentenceSettings};
 use semcot::train::llama::{EmbeddingScale, Head, LlamaSizes};
 use semcot::train::lora::LoraSettings;
-use semcot::train::optimizer::{MatrixRule, OptimizerSettings};
+use semcot::train::published::config::{GeneratorChoices, Phase, SentenceChoices};
+use semcot::train::published::settings;
 use serde_json::Value;
 
 fn size(settings: &Value, field: &str) -> usize {
     settings[field].as_u64().expect("a number") as usize
 }
 
-/// No warm-up, no fall of the rate, no clip. `phase` is one of the manifest's, absent where nothing is stepped.
+/// `phase` is one of the manifest's, absent where nothing is stepped.
 pub fn schedule(phase: Option<&Value>, steps: usize) -> Schedule {
     let number = |field: &str| match phase {
         Some(phase) => phase["optimiser"][field].as_f64().expect("a number"),
         None => 0.0,
     };
+    let published = Phase {
+        learning_rate: number("lr"),
+        weight_decay: number("weight_decay"),
+        epochs: 1,
+    };
+    let batch = phase.map_or(1, |phase| size(phase, "batch_size"));
+    let schedule = settings::schedule(published, steps, batch, 1);
     if let Some(phase) = phase {
         assert_eq!(phase["optimiser"]["name"], "AdamW");
+        let optimizer = schedule.optimizer;
+        assert_eq!(
+            [number("beta1"), number("beta2"), number("eps")],
+            [optimizer.beta_1, optimizer.beta_2, optimizer.eps]
+        );
     }
-    Schedule {
-        steps,
-        batch: phase.map_or(1, |phase| size(phase, "batch_size")),
-        learning_rate: number("lr"),
-        warmup_steps: 0,
-        final_rate: 1.0,
-        checkpoint_every: 1,
-        optimizer: OptimizerSettings {
-            beta_1: number("beta1"),
-            beta_2: number("beta2"),
-            eps: number("eps"),
-            weight_decay: number("weight_decay"),
-            clip: f64::INFINITY,
-            matrices: MatrixRule::Adamw,
-        },
-    }
+    schedule
 }
 
 /// Without a schedule and with all of it training.
 pub fn sentence(manifest: &Value) -> SentenceSettings {
-    let settings = &manifest["settings"]["sentence_transformer"];
-    let first_layer = size(settings, "first_layer");
+    let of_manifest = &manifest["settings"]["sentence_transformer"];
+    let first_layer = size(of_manifest, "first_layer");
     assert_eq!(
         first_layer,
-        size(settings, "hidden_state"),
+        size(of_manifest, "hidden_state"),
         "the hidden state enters the layer that it would have entered"
     );
-    SentenceSettings {
+    let choices = SentenceChoices {
         first_layer,
-        num_layers: size(settings, "last_layer") - first_layer + 1,
-        embedding_size: size(settings, "embedding"),
-        temperature: 1.0,
-        directions: Directions::Forward,
-        attention: SentenceAttention::Full,
-        linear_steps: 0,
-        schedule: schedule(None, 0),
-    }
+        num_layers: size(of_manifest, "last_layer") - first_layer + 1,
+        embedding_size: size(of_manifest, "embedding"),
+        ..SentenceChoices::default()
+    };
+    settings::sentence(&choices, schedule(None, 0), 0)
 }
 
 /// Without a schedule and with all of it training.
 pub fn generator(manifest: &Value) -> GeneratorSettings {
-    let settings = &manifest["settings"];
+    let of_manifest = &manifest["settings"];
+    let choices = GeneratorChoices {
+        implicit_tokens: size(of_manifest, "k_train"),
+        eval_implicit_tokens: size(of_manifest, "k_eval"),
+        ..GeneratorChoices::default()
+    };
+    // Of the files, not of these settings.
+    let sizes = LlamaSizes {
+        hidden_size: 0,
+        num_layers: 0,
+        num_heads: 0,
+        num_kv_heads: 0,
+        intermediate_size: 0,
+        head_dim: None,
+        rms_eps: 0.0,
+        rope_theta: 0.0,
+        embedding_scale: EmbeddingScale::One,
+        head: Head::Tied,
+    };
+    let alpha = of_manifest["alpha"].as_f64().expect("a number");
     GeneratorSettings {
-        // Of the files, not of these settings.
-        sizes: LlamaSizes {
-            hidden_size: 0,
-            num_layers: 0,
-            num_heads: 0,
-            num_kv_heads: 0,
-            intermediate_size: 0,
-            head_dim: None,
-            rms_eps: 0.0,
-            rope_theta: 0.0,
-            embedding_scale: EmbeddingScale::One,
-            head: Head::Tied,
-        },
-        schedule: schedule(None, 0),
-        method: Method::Semcot,
-        start: Start::Random,
-        implicit_tokens: size(settings, "k_train"),
-        eval_implicit_tokens: Some(size(settings, "k_eval")),
-        implicit_from: ImplicitFrom::LastQuestionToken,
-        answer_end: false,
-        batch_loss: BatchLoss::Sum,
-        embeddings: Embeddings::Thought,
-        decay_frozen_rows: true,
-        projection_steps: 0,
-        projection_phase: ProjectionPhase::Projection,
-        alignment_space: AlignmentSpace::SentenceTransformer,
-        alignment_of: AlignmentOf::Whole,
-        selection: Selection::Loss,
-        alpha: settings["alpha"].as_f64().expect("a number"),
-        // All of a batch.
-        alignment_batch: usize::MAX,
-        step_supervision: 0.0,
-        step_supervision_until: None,
-        replaced_until: None,
-        passes: 1,
         baseline: baseline(),
+        ..settings::generator(&choices, alpha, sizes, schedule(None, 0), 0)
     }
 }
 

@@ -24,6 +24,11 @@ impl RopeTable {
         Self { half, cos, sin }
     }
 
+    /// Positions that it has rows for.
+    pub fn positions(&self) -> usize {
+        self.cos.len() / self.half
+    }
+
     /// The table of rows that stand at these positions, in their order.
     pub fn at(&self, positions: &[usize]) -> Self {
         let rows = |table: &[f32]| {

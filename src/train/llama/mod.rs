@@ -38,8 +38,19 @@ pub struct Layer {
     pub gate_up: Tensor<2>,
     /// `[intermediate, hidden]`.
     pub down: Tensor<2>,
+    /// Added to queries, keys and values in models of Qwen2's form.
+    pub bias: Option<AttentionBias>,
     /// What is trained in place of the matrices, where they are frozen.
     pub lora: Option<Lora>,
+}
+
+/// Biases of a layer's attention.
+#[derive(Clone, Debug)]
+pub struct AttentionBias {
+    /// `[1, heads · head_dim]`.
+    pub query: Tensor<2>,
+    /// `[1, 2 · kv_heads · head_dim]`.
+    pub key_value: Tensor<2>,
 }
 
 /// A stack of decoder layers with its final norm.
@@ -72,6 +83,17 @@ pub type Named<'a> = (String, &'a mut Tensor<2>);
 impl Decoder {
     /// Matrices N(0, 1/inputs), norms one.
     pub fn new(sizes: LlamaSizes, kernels: Kernels, normal: &mut Normal, device: &Device) -> Self {
+        let matrix = |inputs, outputs| normal.matrix(inputs, outputs, device);
+        Self::with_matrices(sizes, kernels, matrix, device)
+    }
+
+    /// Matrices of these inputs and outputs as `matrix` makes them, norms one.
+    fn with_matrices(
+        sizes: LlamaSizes,
+        kernels: Kernels,
+        mut matrix: impl FnMut(usize, usize) -> Tensor<2>,
+        device: &Device,
+    ) -> Self {
         let width = sizes.hidden_size;
         let query_width = sizes.num_heads * sizes.head_dim();
         let kv_width = 2 * sizes.num_kv_heads * sizes.head_dim();
@@ -79,12 +101,13 @@ impl Decoder {
         let layers = (0..sizes.num_layers)
             .map(|_| Layer {
                 attention_norm: Tensor::ones([1, width], device),
-                query: normal.matrix(width, query_width, device),
-                key_value: normal.matrix(width, kv_width, device),
-                output: normal.matrix(query_width, width, device),
+                query: matrix(width, query_width),
+                key_value: matrix(width, kv_width),
+                output: matrix(query_width, width),
                 ffn_norm: Tensor::ones([1, width], device),
-                gate_up: normal.matrix(width, 2 * inner, device),
-                down: normal.matrix(inner, width, device),
+                gate_up: matrix(width, 2 * inner),
+                down: matrix(inner, width),
+                bias: None,
                 lora: None,
             })
             .collect();
@@ -117,14 +140,33 @@ impl Decoder {
                 ("gate_up", &mut layer.gate_up),
                 ("down", &mut layer.down),
             ];
+            let biases = layer.bias.as_mut().map(|bias| {
+                [
+                    ("query_bias", &mut bias.query),
+                    ("key_value_bias", &mut bias.key_value),
+                ]
+            });
             named.extend(
                 parts
                     .into_iter()
+                    .chain(biases.into_iter().flatten())
                     .map(|(name, tensor)| (format!("layers.{i}.{name}"), tensor)),
             );
         }
         named.push(("norm".into(), &mut self.norm));
         named
+    }
+
+    /// Positions that the rotary tables are made for.
+    pub fn positions(&self) -> usize {
+        self.rope.positions()
+    }
+
+    /// The same decoder with rotary tables for so many positions.
+    pub fn with_positions(mut self, positions: usize) -> Self {
+        let (head_dim, theta) = (self.sizes.head_dim(), self.sizes.rope_theta);
+        self.rope = Arc::new(RopeTable::new(positions, head_dim, theta));
+        self
     }
 
     /// The parameters of the changes of low rank, where there are any.
@@ -283,7 +325,10 @@ impl Decoder {
     }
 
     fn keys_and_values(&self, layer: &Layer, normed: &Tensor<2>) -> Tensor<2> {
-        let key_value = normed.clone().matmul(layer.key_value.clone());
+        let mut key_value = normed.clone().matmul(layer.key_value.clone());
+        if let Some(bias) = &layer.bias {
+            key_value = key_value.add(bias.key_value.clone());
+        }
         let Some(lora) = &layer.lora else {
             return key_value;
         };
@@ -307,6 +352,9 @@ impl Decoder {
     ) -> Tensor<2> {
         let kernels = self.kernels;
         let mut query = normed.clone().matmul(layer.query.clone());
+        if let Some(bias) = &layer.bias {
+            query = query.add(bias.query.clone());
+        }
         if let Some(lora) = &layer.lora {
             query = query.add(lora.query.of(normed, lora.scale, self.dropout.as_ref()));
         }
@@ -370,6 +418,17 @@ impl Llama {
             embedding,
             head,
             decoder,
+        }
+    }
+
+    /// All zero but the norms, to be read into: to draw billions of numbers takes minutes.
+    pub fn zeros(sizes: LlamaSizes, vocab_size: usize, kernels: Kernels, device: &Device) -> Self {
+        let table = || Tensor::zeros([vocab_size, sizes.hidden_size], device);
+        let matrix = |inputs, outputs| Tensor::zeros([inputs, outputs], device);
+        Self {
+            embedding: table(),
+            head: (sizes.head == Head::Untied).then(table),
+            decoder: Decoder::with_matrices(sizes, kernels, matrix, device),
         }
     }
 
