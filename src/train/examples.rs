@@ -386,7 +386,7 @@ mod tests {
         // The first sentence says what there is, and belongs to the first step.
         let two_steps = example(Family::Arithmetic, 2);
         assert_eq!(two_steps.step_ends, [5, 9]);
-        assert_eq!(two_steps.reasoning_parts(1), [0..5]);
+        assert_eq!(two_steps.reasoning_parts(1), std::slice::from_ref(&(0..5)));
         assert_eq!(two_steps.reasoning_parts(3), [0..5, 5..9, 5..9]);
         // Three people for two vectors, and two for three.
         let three_people = example(Family::Coin, 3);
