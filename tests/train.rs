@@ -30,7 +30,7 @@ use semcot::train::score::MOST_ANSWER_TOKENS;
 use semcot::train::sentence_transformer::{SentenceTransformer, hidden_state};
 use semcot::train::stages::{Backend, Run};
 use semcot::train::target::TargetStage;
-use semcot::train::trainer::{Begin, Gradients, Stage};
+use semcot::train::trainer::{Begin, Cut, Gradients, Stage};
 use semcot::weights::WeightType;
 use serde_json::Value;
 
@@ -229,8 +229,13 @@ fn metrics_without_times(stage: &Path) -> Vec<Value> {
 }
 
 fn gradients_of_parts_add_up<S: Stage>(what: &str, mut stage: S) {
-    let [whole, parts] = [1, 3]
-        .map(|threads| Gradients::of_step(&stage, 7, threads).expect("the batch can be drawn"));
+    // Of a batch of eight, rounds of three, three and two parts.
+    let cut = Cut {
+        threads: 3,
+        rounds: 3,
+    };
+    let [whole, parts] = [Cut::WHOLE, cut]
+        .map(|cut| Gradients::of_step(&stage, 7, cut).expect("the batch can be drawn"));
     close(what, &[parts.loss], &[whole.loss]);
     assert_eq!(parts.terms.len(), whole.terms.len(), "{what}");
     for ((name, part), (_, whole)) in parts.terms.iter().zip(&whole.terms) {

@@ -8,6 +8,7 @@ use clap::Args;
 use super::CommandError;
 use super::train::BackendName;
 use crate::train::config::Config;
+use crate::train::error::TrainError;
 use crate::train::research::Research as List;
 
 /// Train and measure a list of configurations with several seeds, going on from what is there.
@@ -22,6 +23,9 @@ pub struct Research {
     /// The folder for everything.
     #[arg(long, default_value = "runs/research")]
     runs: PathBuf,
+    /// The folder of the problems that people wrote, where a configuration names any.
+    #[arg(long)]
+    data: Option<PathBuf>,
     /// Held-out problems of each family.
     #[arg(long, default_value_t = 1000)]
     count: usize,
@@ -35,9 +39,13 @@ pub struct Research {
 
 /// Runs the command.
 pub fn run(arguments: &Research) -> Result<(), CommandError> {
-    let configs = arguments.configs.iter().map(|path| Config::read(path));
+    let configs = arguments.configs.iter().map(|path| {
+        let mut config = Config::read(path)?;
+        config.read_written(arguments.data.as_deref())?;
+        Ok(config)
+    });
     let list = List {
-        configs: configs.collect::<Result<_, _>>()?,
+        configs: configs.collect::<Result<_, TrainError>>()?,
         seeds: arguments.seeds.clone(),
         runs: arguments.runs.clone(),
         backend: arguments.backend.backend(),

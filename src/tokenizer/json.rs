@@ -218,15 +218,16 @@ pub fn write(
     let mut added = Vec::new();
     for (id, token) in vocabulary.tokens.iter().enumerate() {
         let kind = vocabulary.token_type(id);
-        match kind {
-            TokenType::Normal | TokenType::Byte => {
-                vocab.insert(token.clone(), json!(id));
-            }
-            TokenType::Control | TokenType::Unknown | TokenType::UserDefined => added.push(json!({
+        if kind == TokenType::Other {
+            continue;
+        }
+        // Added tokens too: theirs keep their ids, where Hugging Face's readers number all others anew.
+        vocab.insert(token.clone(), json!(id));
+        if !matches!(kind, TokenType::Normal | TokenType::Byte) {
+            added.push(json!({
                 "id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
                 "normalized": false, "special": kind != TokenType::UserDefined
-            })),
-            TokenType::Other => {}
+            }));
         }
     }
     let byte_level = |use_regex: bool| json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex});
@@ -277,7 +278,26 @@ pub fn write(
 
 #[cfg(test)]
 mod tests {
+    use super::super::Tokenizer;
     use super::*;
+
+    #[test]
+    fn hugging_faces_reader_gives_every_token_its_id() {
+        let texts = (0..50).map(|i| format!("Anna has {i} red apples, Ben has {}.", 2 * i));
+        let ours = super::super::train_tokenizer(texts, 300, &["<eos>", "<thought>"]);
+        let ours = ours.expect("a tokenizer");
+        let json = ours.to_json();
+        let theirs: tokenizers::Tokenizer = json.parse().expect("a tokenizer.json");
+        for token in ["<eos>", "<thought>", "a", "."] {
+            assert!(ours.token_id(token).is_some(), "{token}");
+            assert_eq!(theirs.token_to_id(token), ours.token_id(token), "{token}");
+        }
+        let text = "Ben has 7 apples.";
+        let encoded = theirs.encode(text, false).expect("ids");
+        assert_eq!(encoded.get_ids(), ours.encode_text(text));
+        let again = Tokenizer::from_json(json.as_bytes()).expect("our own reading");
+        assert_eq!(again.to_json(), json);
+    }
 
     #[test]
     fn a_hostile_id_is_refused_without_allocating_for_it() {

@@ -44,7 +44,9 @@ pub enum TrainError {
     #[error("configuration, problems: {0}")]
     Problems(#[from] crate::problems::SettingsError),
     /// Numbers have left the finite.
-    #[error("step {step}: the loss is {loss}; lower the learning rate or the clip")]
+    #[error(
+        "step {step}: the loss is {loss}; the checkpoint before it is kept: lower the learning rate or the clip and pass --resume"
+    )]
     NotFinite { step: usize, loss: f32 },
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -59,6 +60,23 @@ impl Part {
     }
 }
 
+/// How a step's batch is cut for computing: into a part for every thread of every round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Parts at the same time.
+    pub threads: usize,
+    /// Times one after the other; what is held of a part is given back before the next.
+    pub rounds: usize,
+}
+
+impl Cut {
+    /// Not at all.
+    pub const WHOLE: Cut = Cut {
+        threads: 1,
+        rounds: 1,
+    };
+}
+
 /// A loss to go back from, and the terms of it that are worth a line in the metrics.
 pub struct Loss {
     pub total: Tensor<1>,
@@ -97,19 +115,35 @@ impl Gradients {
         }
     }
 
-    /// Of a step's batch, a part of it on each thread. The parts are added in their order, so that a number of threads
-    /// always gives the same bits.
-    pub fn of_step<S: Stage>(stage: &S, step: usize, threads: usize) -> Result<Self, TrainError> {
-        let count = stage.parts(step, threads).max(1);
+    /// Of a step's batch, in parts. These are added in their order, so that the same cut always gives the same bits.
+    pub fn of_step<S: Stage>(stage: &S, step: usize, cut: Cut) -> Result<Self, TrainError> {
+        let threads = cut.threads.max(1);
+        let count = stage.parts(step, threads * cut.rounds.max(1)).max(1);
+        let mut sum = Self::of_parts(stage, step, 0..threads.min(count), count)?;
+        for first in (threads..count).step_by(threads) {
+            let indices = first..(first + threads).min(count);
+            sum.add(Self::of_parts(stage, step, indices, count)?);
+        }
+        Ok(sum)
+    }
+
+    /// Of some of the `count` parts of a step's batch, each on a thread.
+    fn of_parts<S: Stage>(
+        stage: &S,
+        step: usize,
+        indices: Range<usize>,
+        count: usize,
+    ) -> Result<Self, TrainError> {
         let part = |index| Part { index, count };
+        let first = indices.start;
         std::thread::scope(|scope| {
-            let others: Vec<_> = (1..count)
+            let others: Vec<_> = (first + 1..indices.end)
                 .map(|index| {
                     let stage = stage.clone();
                     scope.spawn(move || Self::of_part(stage, step, part(index)))
                 })
                 .collect();
-            let mut sum = Self::of_part(stage.clone(), step, part(0))?;
+            let mut sum = Self::of_part(stage.clone(), step, part(first))?;
             for other in others {
                 sum.add(other.join().expect("a part of a batch panicked")?);
             }
@@ -208,11 +242,15 @@ pub fn take_step<S: Stage>(
     step: usize,
     threads: usize,
 ) -> Result<Stepped, TrainError> {
+    let cut = Cut {
+        threads,
+        rounds: schedule.gradient_accumulation,
+    };
     let Gradients {
         loss,
         terms,
         gradients,
-    } = Gradients::of_step(stage, step, threads)?;
+    } = Gradients::of_step(stage, step, cut)?;
     if !loss.is_finite() {
         return Err(TrainError::NotFinite { step, loss });
     }

@@ -56,12 +56,7 @@ pub fn write_model(folder: &Path, shape: &Shape, texts: &[String]) {
     let tokenizer = train_tokenizer(texts.iter().cloned(), shape.vocab, &SPECIALS)
         .expect("the tokenizer can be trained");
     let rows = tokenizer.vocab_size();
-    let mut json: Value = serde_json::from_str(&tokenizer.to_json()).expect("JSON");
-    // Published files have their control tokens in the model's vocabulary too; else the crate numbers them anew.
-    for (id, token) in SPECIALS.iter().enumerate() {
-        json["model"]["vocab"][*token] = json!(id);
-    }
-    fs::write(folder.join("tokenizer.json"), json.to_string()).expect("written");
+    fs::write(folder.join("tokenizer.json"), tokenizer.to_json()).expect("written");
     let config = json!({
         "model_type": shape.model_type, "hidden_size": shape.hidden, "intermediate_size": shape.inner,
         "num_hidden_layers": shape.layers, "num_attention_heads": shape.heads,

@@ -17,8 +17,7 @@ use semcot::train::llama::Named;
 use semcot::train::lora::{Lora, LowRank};
 use semcot::train::pretrained::{Layout, Weights};
 use semcot::train::source::Source;
-use semcot::train::trainer::Gradients;
-use semcot::train::trainer::{Loss, Stage};
+use semcot::train::trainer::{Cut, Gradients, Loss, Stage};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -352,7 +351,7 @@ impl Of<'_> {
         let thoughts = |item| format!("softcot.thoughts.{item}");
         let mut stage = self.stage(source, examples, 0.0);
         self.source(checks, &stage, thoughts, &[("softcot.loss", "loss_answer")]);
-        let found = Gradients::of_step(&stage, 0, 1).expect("the batch can be drawn");
+        let found = Gradients::of_step(&stage, 0, Cut::WHOLE).expect("the batch can be drawn");
         self.gradients(checks, "softcot", stage.parameters(), &found.gradients);
     }
 
@@ -373,7 +372,7 @@ impl Of<'_> {
             ("lora_generator.l_ans", "loss_answer"),
         ];
         self.source(checks, &stage, vectors, &terms);
-        let found = Gradients::of_step(&stage, 0, 1).expect("the batch can be drawn");
+        let found = Gradients::of_step(&stage, 0, Cut::WHOLE).expect("the batch can be drawn");
         self.gradients(
             checks,
             "lora_generator",

@@ -7,7 +7,7 @@ use semcot::train::examples::{Batches, Epochs, Example};
 use semcot::train::generator::{AnswerFrame, GeneratorStage};
 use semcot::train::sentence_transformer::hidden_state;
 use semcot::train::source::{Generator, Source};
-use semcot::train::trainer::{Gradients, Stage};
+use semcot::train::trainer::{Cut, Gradients, Stage};
 
 use crate::checks::Checks;
 use crate::pair::{PROJECTION, Pair, arrays, numbers, values};
@@ -154,7 +154,7 @@ fn gradients(pair: &Pair, checks: &mut Checks) {
         let mut stage = stage(pair, pair.generator.clone(), vec![batch.clone()]);
         stage.settings.alpha = alpha;
         stage.settings.schedule.batch = batch.len();
-        let gradients = Gradients::of_step(&stage, 0, 1).expect("the batch can be drawn");
+        let gradients = Gradients::of_step(&stage, 0, Cut::WHOLE).expect("the batch can be drawn");
         checks.array(
             pair,
             GRADIENTS,

@@ -11,7 +11,7 @@ use semcot::train::optimizer::Optimizer;
 use semcot::train::pretrained::Layout;
 use semcot::train::sentence_transformer::SentenceStage;
 use semcot::train::source::Source;
-use semcot::train::trainer::{Gradients, Stage, Stepped, Validation, take_step};
+use semcot::train::trainer::{Cut, Gradients, Stage, Stepped, Validation, take_step};
 use serde_json::Value;
 
 use crate::checks::Checks;
@@ -135,7 +135,7 @@ fn sentence(pair: &Pair, checks: &mut Checks, name: &str, phase: &Value) {
         validation: Arc::new(validation),
     };
 
-    let gradients = Gradients::of_step(&stage, 0, 1).expect("the batch can be drawn");
+    let gradients = Gradients::of_step(&stage, 0, Cut::WHOLE).expect("the batch can be drawn");
     let found = (stage.parameters().into_iter().zip(gradients.gradients))
         .filter_map(|((parameter, _), gradient)| Some((parameter, gradient?)))
         .flat_map(|(parameter, gradient)| sentence_arrays(pair, &parameter, &gradient));
@@ -234,7 +234,7 @@ fn generator(pair: &Pair, checks: &mut Checks, name: &str, phase: &Value) {
     let schedule = stage.settings.schedule;
     let alpha = stage.settings.alpha;
 
-    let gradients = Gradients::of_step(&stage, 0, 1).expect("the batch can be drawn");
+    let gradients = Gradients::of_step(&stage, 0, Cut::WHOLE).expect("the batch can be drawn");
     generator_gradients(pair, checks, &file, "grad1.", &mut stage, gradients);
 
     let mut losses = EpochLosses::default();

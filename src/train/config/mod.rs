@@ -171,8 +171,16 @@ pub struct Schedule {
     pub final_rate: f64,
     /// Steps between checkpoints.
     pub checkpoint_every: usize,
+    /// Rounds that a step's batch is computed in, one after the other, whose gradients add up to the batch's: so many times
+    /// less memory. The sentence transformer's batch stays whole, because each of its pairs is held against all others.
+    #[serde(default = "one")]
+    pub gradient_accumulation: usize,
     #[serde(default)]
     pub optimizer: OptimizerSettings,
+}
+
+fn one() -> usize {
+    1
 }
 
 impl Schedule {
@@ -425,6 +433,14 @@ impl Config {
                     field,
                     "batch and checkpoint_every must be at least 1".into(),
                 );
+            }
+            if !(1..=schedule.batch).contains(&schedule.gradient_accumulation) {
+                let rounds = schedule.gradient_accumulation;
+                let message = format!(
+                    "gradient_accumulation {rounds} is not from 1 to the batch, {}",
+                    schedule.batch
+                );
+                return wrong(field, message);
             }
         }
         if self.validation.every == 0 || self.validation.problems == 0 {

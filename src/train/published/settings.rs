@@ -17,6 +17,7 @@ pub fn schedule(phase: Phase, steps: usize, batch: usize, checkpoint_every: usiz
         warmup_steps: 0,
         final_rate: 1.0,
         checkpoint_every,
+        gradient_accumulation: 1,
         optimizer: OptimizerSettings {
             beta_1: 0.9,
             beta_2: 0.999,
