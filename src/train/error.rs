@@ -23,6 +23,9 @@ pub enum TrainError {
     /// A public set is not of a form that is read.
     #[error("{path}: {message}")]
     Data { path: PathBuf, message: String },
+    /// Something of the Hugging Face hub could not be had.
+    #[error("{name}: {message}")]
+    Hub { name: String, message: String },
     /// A stage needs what an earlier stage has not written yet.
     #[error("{path} is missing: run `semcot train {stage}` with the same configuration first")]
     EarlierStage { path: PathBuf, stage: &'static str },

@@ -13,6 +13,7 @@ pub mod examples;
 pub mod export;
 mod extends;
 pub mod generator;
+pub mod hub;
 pub mod initialization;
 pub mod kernels;
 pub mod llama;

@@ -59,7 +59,7 @@ generator = {{ linear = {phase}, all = {phase} }}
 }
 
 /// Models, data and configuration in a fresh folder.
-fn prepared(name: &str) -> std::path::PathBuf {
+pub fn prepared(name: &str) -> std::path::PathBuf {
     let folder = fresh(name);
     let training = problems(Split::Train, 7);
     let texts: Vec<String> = training

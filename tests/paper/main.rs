@@ -9,6 +9,7 @@
 mod chain;
 mod fixture;
 mod folders;
+mod hub;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use burn::Tensor;
 
 use super::super::error::TrainError;
+use super::super::hub;
 use super::super::initialization::Normal;
 use super::super::llama::Llama;
 use super::super::pretrained::{Layout, Weights, read_config, read_llama, read_without_head};
@@ -158,13 +159,16 @@ impl PublishedRun {
 
 /// The folder of a model, which is not fetched for anybody.
 fn model_folder(field: &'static str, folder: &str) -> Result<PathBuf, TrainError> {
+    if let Some(fetched) = hub::model_folder(folder) {
+        return fetched;
+    }
     let path = PathBuf::from(folder);
     match path.is_dir() {
         true => Ok(path),
         false => Err(TrainError::Setting {
             field,
             message: format!(
-                "there is no folder {folder}: download the model's config.json, tokenizer.json and safetensors files into it, with `hf download OWNER/NAME --local-dir {folder}`"
+                "there is no folder {folder}: put the model's config.json, tokenizer.json and safetensors files into it, or name it as hf:OWNER/NAME to have them fetched"
             ),
         }),
     }

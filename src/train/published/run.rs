@@ -14,6 +14,7 @@ use super::super::config::{AlignmentSpace, Schedule};
 use super::super::error::TrainError;
 use super::super::examples::{Batches, Epochs, Example};
 use super::super::generator::{AnswerFrame, GeneratorStage};
+use super::super::hub;
 use super::super::llama::Llama;
 use super::super::sentence_transformer::{SentenceStage, SentenceTransformer};
 use super::super::source::{Generator, Source};
@@ -109,6 +110,9 @@ impl PublishedRun {
     }
 
     fn data_path(&self, file: &str) -> Result<PathBuf, TrainError> {
+        if let Some(fetched) = hub::data_file(file) {
+            return fetched;
+        }
         let folder = self.data.as_ref().ok_or_else(|| TrainError::Setting {
             field: "data_sets",
             message: format!("say with --data in which folder {file} is"),

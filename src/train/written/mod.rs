@@ -22,6 +22,7 @@ use self::files::Item;
 use self::formula::{Leaf, Operand, Sign, Step};
 use self::numbers::{Number, masked, numbers, replaced, similar};
 use super::error::TrainError;
+use super::hub;
 use crate::problems::{Family, Problem, Random, Split};
 
 /// Which files, and how they are used.
@@ -129,7 +130,7 @@ impl Written {
     pub fn read(settings: &WrittenSettings, folder: &Path) -> Result<Self, TrainError> {
         let mut known = HashSet::new();
         for file in &settings.evaluations {
-            let path = folder.join(file);
+            let path = place(folder, file)?;
             let questions = files::read_questions(&text(&path)?).map_err(data_error(&path))?;
             known.extend(questions.iter().map(|question| masked(question)));
         }
@@ -137,7 +138,7 @@ impl Written {
         let mut counts = Counts::default();
         let (mut train, mut validation) = (Vec::new(), Vec::new());
         for file in &settings.files {
-            let path = folder.join(file);
+            let path = place(folder, file)?;
             let read = files::read(&text(&path)?).map_err(data_error(&path))?;
             counts.without_chain += read.without_expressions;
             for item in &read.items {
@@ -217,6 +218,12 @@ impl Written {
     pub fn training(&self) -> impl Iterator<Item = Problem> + '_ {
         (self.train.iter()).map(|problem| problem.told_with(&problem.values()))
     }
+}
+
+/// Where a file of the settings is: of a data set on the hub, or below the folder.
+fn place(folder: &Path, file: &Path) -> Result<PathBuf, TrainError> {
+    let of_hub = file.to_str().and_then(hub::data_file);
+    of_hub.unwrap_or_else(|| Ok(folder.join(file)))
 }
 
 fn text(path: &Path) -> Result<String, TrainError> {
