@@ -89,3 +89,26 @@ fn tables(bpe: &BPE) -> Result<(Vec<String>, Vec<String>), TokenizerError> {
         });
     Ok((tokens, merges.collect::<Result<_, _>>()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hugging_faces_reader_gives_every_token_its_id() {
+        let texts = (0..50).map(|i| format!("Anna has {i} red apples, Ben has {}.", 2 * i));
+        let ours = train_tokenizer(texts, 300, &["<eos>", "<thought>"]);
+        let ours = ours.expect("a tokenizer");
+        let json = ours.to_json();
+        let theirs: tokenizers::Tokenizer = json.parse().expect("a tokenizer.json");
+        for token in ["<eos>", "<thought>", "a", "."] {
+            assert!(ours.token_id(token).is_some(), "{token}");
+            assert_eq!(theirs.token_to_id(token), ours.token_id(token), "{token}");
+        }
+        let text = "Ben has 7 apples.";
+        let encoded = theirs.encode(text, false).expect("ids");
+        assert_eq!(encoded.get_ids(), ours.encode_text(text));
+        let again = Tokenizer::from_json(json.as_bytes()).expect("our own reading");
+        assert_eq!(again.to_json(), json);
+    }
+}
