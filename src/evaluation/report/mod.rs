@@ -12,7 +12,7 @@ mod tables;
 mod training;
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chart::{ChartError, Figure};
 use entries::{Entry, entries};
@@ -230,11 +230,16 @@ impl Page {
     }
 
     fn sources(&mut self, inputs: &Inputs) {
+        let evaluations = inputs.evaluations.iter().map(|it| &it.path);
+        let looks = inputs.looks.iter().map(|it| &it.path);
+        let probes = inputs.probes.iter().map(|it| &it.path);
+        let metrics = inputs.metrics.iter().map(|it| &it.path);
+        let all: Vec<&Path> = (evaluations.chain(looks).chain(probes).chain(metrics))
+            .map(PathBuf::as_path)
+            .collect();
         let mut rows = Vec::new();
-        let mut add = |path: &std::path::Path, command: Option<&[String]>| {
-            let name = path
-                .file_name()
-                .map_or_else(String::new, |it| it.to_string_lossy().into_owned());
+        let mut add = |path: &Path, command: Option<&[String]>| {
+            let name = names::distinct(path, &all);
             let text = command.map_or("metrics of training".to_owned(), |it| {
                 format!("`semcot {}`", it.join(" "))
             });

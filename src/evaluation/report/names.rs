@@ -117,6 +117,20 @@ pub fn metrics_name(path: &Path) -> String {
     }
 }
 
+/// A file's name with as many of its folders as tell it from the others of a list.
+pub fn distinct(path: &Path, all: &[&Path]) -> String {
+    let parts: Vec<_> = path.components().collect();
+    let end = |count: usize| -> PathBuf { parts[parts.len() - count..].iter().collect() };
+    let is_alone = |count: &usize| {
+        let end = end(*count);
+        all.iter().filter(|it| it.ends_with(&end)).count() <= 1
+    };
+    let count = (1..parts.len()).find(is_alone).unwrap_or(parts.len());
+    let names = end(count);
+    let names = names.iter().map(|part| part.to_string_lossy());
+    names.collect::<Vec<_>>().join("/")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,6 +193,13 @@ mod tests {
         );
         assert_eq!(parts("no-seed"), ("no-seed".to_owned(), None, None, None));
         assert_eq!(parts("alpha-k"), ("alpha-k".to_owned(), None, None, None));
+    }
+
+    #[test]
+    fn files_of_one_name_are_told_apart_by_their_folders() {
+        let all = ["a/b-seed1/coin.json", "a/b-seed2/coin.json", "a/x.json"].map(Path::new);
+        let names = all.map(|path| distinct(path, &all));
+        assert_eq!(names, ["b-seed1/coin.json", "b-seed2/coin.json", "x.json"]);
     }
 
     #[test]
