@@ -168,41 +168,6 @@ impl<'a> GeneratorStage<'a> {
             .hidden_after(&prefix, x, &packing, Reach::Causal)
     }
 
-    fn continuation(&self, answer: &[u32]) -> Vec<u32> {
-        continuation(&self.settings, &self.frame, answer)
-    }
-
-    /// The answers of all examples, behind `k` vectors each.
-    fn answers(&self, examples: &[Example], k: usize) -> Vec<Asked> {
-        let ask = |(question, example): (usize, &Example)| Asked {
-            question,
-            vectors: k,
-            prompt: self.frame.prompt.clone(),
-            continuation: self.continuation(&example.answer),
-        };
-        examples.iter().enumerate().map(ask).collect()
-    }
-
-    /// The answers of all examples behind their first `replaced` vectors, and before them what these do not stand for of the
-    /// reasoning.
-    fn rests(&self, examples: &[Example], replaced: usize) -> Vec<Asked> {
-        let k = self.settings.implicit_tokens;
-        let mut asked = self.answers(examples, replaced);
-        for (ask, example) in asked.iter_mut().zip(examples) {
-            let Some(&end) = (example.steps_of(replaced, k).checked_sub(1))
-                .and_then(|last| example.step_ends.get(last))
-            else {
-                continue;
-            };
-            let rest = &example.reasoning[end..];
-            if !rest.is_empty() {
-                ask.prompt = self.frame.reasoning_prompt.clone();
-                ask.continuation = [rest, &self.frame.prompt, &ask.continuation].concat();
-            }
-        }
-        asked
-    }
-
     /// The vectors of every example: `[examples · k, target hidden]`.
     pub fn vectors(&self, examples: &[Example], k: usize) -> Tensor<2> {
         self.source.vectors(&generator_questions_of(examples), k)
@@ -221,22 +186,6 @@ impl<'a> GeneratorStage<'a> {
             count_right(best_rows(logits), &labels_of(&asked), &counts)
         };
         examples.chunks(VALIDATION_CHUNK).map(count_chunk).sum()
-    }
-
-    /// For every problem so many of its vectors, fewer than all, and the intermediate result that they stand for.
-    fn supervised_steps(&self, examples: &[Example], vectors: &[usize]) -> Vec<Asked> {
-        let k = self.settings.implicit_tokens;
-        let ask = |(question, (example, &vectors)): (usize, (&Example, &usize))| {
-            let last = example.steps_of(vectors, k).checked_sub(1)?;
-            Some(Asked {
-                question,
-                vectors,
-                prompt: self.frame.prompt.clone(),
-                continuation: self.continuation(&example.intermediate[last]),
-            })
-        };
-        let all = examples.iter().zip(vectors).enumerate();
-        all.filter_map(ask).collect()
     }
 
     /// See [`Alignment::losses`]; none where nothing is aligned.

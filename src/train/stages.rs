@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::baseline_stage::{BaselineStage, baseline_of};
@@ -76,6 +77,16 @@ impl Backend {
     }
 }
 
+/// Puts a configuration, with all that its files say together, into a run's folder.
+pub fn keep_configuration(config: &impl Serialize, folder: &Path) -> Result<(), TrainError> {
+    let path = folder.join(CONFIG_FILE);
+    let text = toml::to_string(config).map_err(|error| TrainError::Configuration {
+        path: path.clone(),
+        message: error.to_string(),
+    })?;
+    checkpoint::write_whole(&path, text.as_bytes())
+}
+
 /// One run: its configuration, its folder and where it computes.
 pub struct Run {
     pub config: Config,
@@ -122,12 +133,7 @@ impl Run {
 
     /// Puts the configuration, with all that the files say together, into the run's folder.
     pub fn keep_configuration(&self) -> Result<(), TrainError> {
-        let path = self.folder.join(CONFIG_FILE);
-        let text = toml::to_string(&self.config).map_err(|error| TrainError::Configuration {
-            path: path.clone(),
-            message: error.to_string(),
-        })?;
-        checkpoint::write_whole(&path, text.as_bytes())
+        keep_configuration(&self.config, &self.folder)
     }
 
     /// Folder of the stages before the generator.

@@ -88,38 +88,24 @@ impl PublishedRun {
             SentenceTransformer::new(&settings, self.config.seed, target, &self.device);
         if let Some(start) = self.start_weights()? {
             let layer = "embedding_projection";
-            sentence.weight = self.start_matrix(&start, layer, sentence.weight.dims())?;
-            sentence.bias = self.start_bias(&start, layer, sentence.bias.dims())?;
+            (sentence.weight, sentence.bias) =
+                self.start_linear(&start, layer, sentence.weight.dims())?;
         }
         Ok(sentence)
     }
 
-    fn start_matrix(
+    /// Weight `[inputs, outputs]` and bias of a linear layer among the start values.
+    fn start_linear(
         &self,
         start: &Weights,
         layer: &str,
-        shape: [usize; 2],
-    ) -> Result<Tensor<2>, TrainError> {
-        start.matrix_of(
-            &format!("{layer}.weight"),
-            Layout::Transposed,
-            shape,
-            &self.device,
-        )
-    }
-
-    fn start_bias(
-        &self,
-        start: &Weights,
-        layer: &str,
-        shape: [usize; 2],
-    ) -> Result<Tensor<2>, TrainError> {
-        start.matrix_of(
-            &format!("{layer}.bias"),
-            Layout::Vector,
-            shape,
-            &self.device,
-        )
+        [inputs, outputs]: [usize; 2],
+    ) -> Result<(Tensor<2>, Tensor<2>), TrainError> {
+        let part = |name: &str, layout, shape| {
+            start.matrix_of(&format!("{layer}.{name}"), layout, shape, &self.device)
+        };
+        let weight = part("weight", Layout::Transposed, [inputs, outputs])?;
+        Ok((weight, part("bias", Layout::Vector, [1, outputs])?))
     }
 
     /// The generator before training: the small model without its head, `<thought>`, a new projection.
@@ -132,10 +118,7 @@ impl PublishedRun {
         let (weight, bias) = match self.start_weights()? {
             Some(start) => {
                 let layer = "projection_layer";
-                (
-                    self.start_matrix(&start, layer, [inputs, outputs])?,
-                    self.start_bias(&start, layer, [1, outputs])?,
-                )
+                self.start_linear(&start, layer, [inputs, outputs])?
             }
             None => {
                 let mut normal = Normal::new(!self.config.seed);

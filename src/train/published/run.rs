@@ -18,7 +18,7 @@ use super::super::hub;
 use super::super::llama::Llama;
 use super::super::sentence_transformer::{SentenceStage, SentenceTransformer};
 use super::super::source::{Generator, Source};
-use super::super::stages::{Backend, CONFIG_FILE, GENERATOR, SENTENCE_TRANSFORMER};
+use super::super::stages::{Backend, GENERATOR, SENTENCE_TRANSFORMER, keep_configuration};
 use super::super::trainer::{Begin, Stage, StageFiles, Training, train};
 use super::config::{Phase, Phases, PublishedConfig, SelectionItems};
 use super::items::{self, PublishedItem};
@@ -101,12 +101,7 @@ impl PublishedRun {
 
     /// Puts the configuration, with all that the files say together, into the run's folder.
     pub fn keep_configuration(&self) -> Result<(), TrainError> {
-        let path = self.folder.join(CONFIG_FILE);
-        let text = toml::to_string(&self.config).map_err(|error| TrainError::Configuration {
-            path: path.clone(),
-            message: error.to_string(),
-        })?;
-        checkpoint::write_whole(&path, text.as_bytes())
+        keep_configuration(&self.config, &self.folder)
     }
 
     fn data_path(&self, file: &str) -> Result<PathBuf, TrainError> {
