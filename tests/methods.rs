@@ -99,7 +99,7 @@ const fn method(name: &'static str, settings: &'static str) -> Method {
     }
 }
 
-const fn methods() -> [Method; 17] {
+const fn methods() -> [Method; 18] {
     [
         Method {
             generator_passes: 1.0,
@@ -122,6 +122,10 @@ const fn methods() -> [Method; 17] {
                 "semcot",
                 "alpha = 0.1\nalignment_space = \"embeddings\"\nstep_supervision = 0.5",
             )
+        },
+        Method {
+            generator_passes: 1.0,
+            ..method("semcot", "alpha = 0.1\nalignment_projection = \"own\"")
         },
         Method {
             generator_passes: 1.0,

@@ -82,7 +82,7 @@ pub fn export(run: &Run, out: &Path, weight_type: WeightType) -> Result<Manifest
     let manifest = Manifest {
         format: 1,
         name: config.name.clone(),
-        description: "A target and a generator for word problems of additions and subtractions and of flipped coins".into(),
+        description: config.description.clone(),
         license: LICENSE.into(),
         implicit_tokens: config.generator.eval_implicit_tokens() as u32,
         implicit_from: config.generator.implicit_from,
@@ -249,12 +249,12 @@ impl FileWriter<'_> {
             "output_norm.weight",
             Rows::of(&model.decoder.norm),
         );
-        let projection = Rows::transposed(&generator.projection_weight);
+        let projection = Rows::transposed(&generator.projection.weight);
         self.matrix(&mut file, "semcot.projection.weight", projection);
         self.vector(
             &mut file,
             "semcot.projection.bias",
-            Rows::of(&generator.projection_bias),
+            Rows::of(&generator.projection.bias),
         );
         Ok(file)
     }
@@ -279,9 +279,13 @@ impl FileWriter<'_> {
         self.matrix(
             &mut file,
             "semcot.sentence.weight",
-            Rows::transposed(&sentence.weight),
+            Rows::transposed(&sentence.linear.weight),
         );
-        self.vector(&mut file, "semcot.sentence.bias", Rows::of(&sentence.bias));
+        self.vector(
+            &mut file,
+            "semcot.sentence.bias",
+            Rows::of(&sentence.linear.bias),
+        );
         file
     }
 

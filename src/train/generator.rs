@@ -250,10 +250,12 @@ impl<'a> GeneratorStage<'a> {
         for (_, examples) in self.validation.iter() {
             count += examples.len();
             for chunk in examples.chunks(VALIDATION_CHUNK) {
-                let vectors = self.vectors(chunk, self.settings.implicit_tokens);
+                let questions = generator_questions_of(chunk);
+                let k = self.settings.implicit_tokens;
+                let (vectors, compared) = self.source.vectors_and_compared(&questions, k);
                 let answer = self.answer_losses(chunk, &vectors);
                 sum.answer += answer.into_iter().map(f64::from).sum::<f64>();
-                if let Some(losses) = self.reasoning_losses(chunk, &vectors) {
+                if let Some(losses) = self.reasoning_losses(chunk, &compared) {
                     sum.alignment += f64::from(losses.inner().sum().into_scalar::<f32>());
                 }
             }
@@ -369,7 +371,8 @@ impl Stage for GeneratorStage<'_> {
             self.settings.baseline.lora.dropout,
             dropout_seed,
         ));
-        let vectors = source.vectors(&generator_questions_of(&examples), k);
+        let questions = generator_questions_of(&examples);
+        let (vectors, compared) = source.vectors_and_compared(&questions, k);
         let mut asked = match self.settings.replaced_at(step) {
             Some(replaced) => self.rests(&examples, replaced),
             None => self.answers(&examples, k),
@@ -408,7 +411,7 @@ impl Stage for GeneratorStage<'_> {
         let aligned: Vec<usize> = (0..of_part.len())
             .filter(|&i| is_aligned[of_part[i]])
             .collect();
-        if let Some(loss) = self.alignment_loss(&examples, &aligned, aligned_count, &vectors) {
+        if let Some(loss) = self.alignment_loss(&examples, &aligned, aligned_count, &compared) {
             terms.push(("loss_alignment", scalar(&loss)));
             total = total.add(loss.mul_scalar(self.settings.alpha));
         }

@@ -16,6 +16,7 @@ pub mod generator;
 pub mod hub;
 pub mod initialization;
 pub mod kernels;
+pub mod linear;
 pub mod llama;
 pub mod lora;
 mod muon;

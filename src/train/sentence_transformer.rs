@@ -12,6 +12,7 @@ use super::error::TrainError;
 use super::examples::{Batches, Example, Purpose, Stream, validation_sets};
 use super::initialization::Normal;
 use super::kernels::{self, Kernels, Reach};
+use super::linear::Linear;
 use super::llama::{Decoder, Llama, Named, Packing};
 use super::optimizer::Change;
 use super::target::{best_rows, count_right};
@@ -22,10 +23,8 @@ use super::vocabulary::Vocabulary;
 #[derive(Clone, Debug)]
 pub struct SentenceTransformer {
     pub decoder: Decoder,
-    /// `[hidden, embedding]`.
-    pub weight: Tensor<2>,
-    /// `[1, embedding]`.
-    pub bias: Tensor<2>,
+    /// From the mean to the embedding.
+    pub linear: Linear,
     reach: Reach,
 }
 
@@ -41,11 +40,9 @@ impl SentenceTransformer {
         }
         let hidden = target.decoder.sizes.hidden_size;
         let mut normal = Normal::new(seed ^ Purpose::SentenceTransformer as u64);
-        let bound = 1.0 / (hidden as f32).sqrt();
         Self {
             decoder,
-            weight: normal.uniform([hidden, settings.embedding_size], bound, device),
-            bias: normal.uniform([1, settings.embedding_size], bound, device),
+            linear: Linear::uniform([hidden, settings.embedding_size], &mut normal, device),
             reach: match settings.attention {
                 SentenceAttention::Full => Reach::Full,
                 SentenceAttention::Causal => Reach::Causal,
@@ -55,8 +52,7 @@ impl SentenceTransformer {
 
     pub fn parameters(&mut self) -> Vec<Named<'_>> {
         let mut named = self.decoder.parameters();
-        named.push(("linear.weight".into(), &mut self.weight));
-        named.push(("linear.bias".into(), &mut self.bias));
+        named.extend(self.linear.parameters("linear"));
         named
     }
 
@@ -65,9 +61,7 @@ impl SentenceTransformer {
         let hidden = self
             .decoder
             .hidden(x, &Packing::whole(lengths.to_vec()), self.reach);
-        mean_rows(hidden, lengths)
-            .matmul(self.weight.clone())
-            .add(self.bias.clone())
+        self.linear.apply(mean_rows(hidden, lengths))
     }
 }
 

@@ -10,6 +10,7 @@ use super::config::{Config, Method, Start};
 use super::examples::Purpose;
 use super::initialization::Normal;
 use super::kernels::Reach;
+use super::linear::Linear;
 use super::llama::{Llama, Named, Packing, rows_tensor};
 use super::lora::Dropout;
 use super::vocabulary::Vocabulary;
@@ -21,10 +22,10 @@ pub struct Generator {
     pub model: Llama,
     /// `[1, generator hidden]`, before the scale on embeddings.
     pub thought: Tensor<2>,
-    /// `[generator hidden, target hidden]`.
-    pub projection_weight: Tensor<2>,
-    /// `[1, target hidden]`.
-    pub projection_bias: Tensor<2>,
+    /// From its states to the vectors.
+    pub projection: Linear,
+    /// From its states to what is compared with written reasoning, where that is not the vectors themselves.
+    pub alignment_projection: Option<Linear>,
     pub implicit_from: ImplicitFrom,
     /// See [`GeneratorSettings::passes`](super::config::GeneratorSettings::passes).
     pub passes: usize,
@@ -72,10 +73,15 @@ impl Source {
             &mut normal,
             device,
         );
+        let thought = normal.scaled([1, hidden], hidden, device);
+        let projection = Linear {
+            weight: normal.matrix(hidden, target_size, device),
+            bias: Tensor::zeros([1, target_size], device),
+        };
         let generator = Generator {
-            thought: normal.scaled([1, hidden], hidden, device),
-            projection_weight: normal.matrix(hidden, target_size, device),
-            projection_bias: Tensor::zeros([1, target_size], device),
+            thought,
+            alignment_projection: settings.alignment_projection.of(&projection),
+            projection,
             implicit_from: settings.implicit_from,
             passes: settings.passes,
             model: {
@@ -97,14 +103,16 @@ impl Source {
                 let Generator {
                     model,
                     thought,
-                    projection_weight,
-                    projection_bias,
+                    projection,
+                    alignment_projection,
                     ..
                 } = &mut **generator;
                 let mut named = model.parameters();
                 named.push(("thought".into(), thought));
-                named.push(("projection.weight".into(), projection_weight));
-                named.push(("projection.bias".into(), projection_bias));
+                named.extend(projection.parameters("projection"));
+                if let Some(projection) = alignment_projection {
+                    named.extend(projection.parameters("alignment_projection"));
+                }
                 named
             }
         }
@@ -121,6 +129,21 @@ impl Source {
             Source::LoraGenerator(generator) => generator.vectors(questions, k),
             Source::SoftCot(softcot) => softcot.vectors(questions, k),
         }
+    }
+
+    /// The vectors, and what of each is compared with written reasoning.
+    pub fn vectors_and_compared(&self, questions: &[&[u32]], k: usize) -> (Tensor<2>, Tensor<2>) {
+        if let Source::Generator(generator) = self
+            && let Some(own) = &generator.alignment_projection
+        {
+            let states = generator.hidden(questions, k);
+            return (
+                generator.projection.apply(states.clone()),
+                own.apply(states),
+            );
+        }
+        let vectors = self.vectors(questions, k);
+        (vectors.clone(), vectors)
     }
 
     /// Passes of models to make a question's vectors.
@@ -143,9 +166,7 @@ impl Source {
 impl Generator {
     /// Reads [question, k × `<thought>`] and projects k of its states.
     pub fn vectors(&self, questions: &[&[u32]], k: usize) -> Tensor<2> {
-        self.hidden(questions, k)
-            .matmul(self.projection_weight.clone())
-            .add(self.projection_bias.clone())
+        self.projection.apply(self.hidden(questions, k))
     }
 
     /// The normed states that are projected: `[questions · k, generator hidden]`.
@@ -237,8 +258,11 @@ mod tests {
         let generator = Generator {
             model: Llama::new(sizes, 30, Kernels::Fused, &mut normal, &device),
             thought: normal.scaled([1, 16], 16, &device),
-            projection_weight: normal.matrix(16, 16, &device),
-            projection_bias: Tensor::zeros([1, 16], &device),
+            projection: Linear {
+                weight: normal.matrix(16, 16, &device),
+                bias: Tensor::zeros([1, 16], &device),
+            },
+            alignment_projection: None,
             implicit_from: ImplicitFrom::ThoughtPositions,
             passes: 1,
         };

@@ -246,6 +246,7 @@ impl Run {
             threads: self.threads,
             files,
             begin: self.begin,
+            to_beat: None,
             device: &self.device,
         }
     }

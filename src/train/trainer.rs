@@ -222,6 +222,8 @@ pub struct Training<'a> {
     pub threads: usize,
     pub files: &'a StageFiles,
     pub begin: Begin,
+    /// Score of the weights that the stage begins with, where only better ones are to replace them.
+    pub to_beat: Option<f64>,
     pub device: &'a Device,
 }
 
@@ -360,7 +362,15 @@ fn start<S: Stage>(
             Ok(position)
         }
         (Begin::Anew, true) => Err(TrainError::Started { path }),
-        (_, false) => Ok(Position::default()),
+        (_, false) => {
+            let mut position = Position::default();
+            if let Some(score) = training.to_beat {
+                position.best = Some((score, 0));
+                let best = training.files.best();
+                checkpoint::save(&best, stage.parameters(), None, &position)?;
+            }
+            Ok(position)
+        }
     }
 }
 

@@ -247,6 +247,38 @@ fn the_engine_computes_what_training_did(folder: &Path, out: &Path) {
 }
 
 #[test]
+fn a_second_phase_that_is_worse_replaces_the_first_only_as_published() {
+    let folder = prepared("carried");
+    let text = config(&folder);
+    let phase = format!("all = {{ learning_rate = 1e-3, weight_decay = 1e-2, epochs = {EPOCHS} }}");
+    assert!(text.contains(&phase));
+    // A rate that ruins whatever the first phase has found.
+    let text = text.replace(
+        &phase,
+        "all = { learning_rate = 10.0, weight_decay = 0.0, epochs = 1 }",
+    );
+    for (best_value, is_kept) in [("restarts", false), ("carried", true)] {
+        let text = text.replace(
+            "seed = 7",
+            &format!("seed = 7\nbest_value = \"{best_value}\""),
+        );
+        fs::write(folder.join("paper.toml"), text).expect("written");
+        printed(stage(&folder, best_value, "sentence-transformer"));
+        let chosen = |phase: &str| {
+            let path = folder
+                .join(best_value)
+                .join("sentence-transformer")
+                .join(phase);
+            let bytes = fs::read(path.join("best.safetensors")).expect("a checkpoint");
+            let tensors = safetensors::SafeTensors::deserialize(&bytes).expect("tensors");
+            let bias = tensors.tensor("linear.bias");
+            bias.expect("the linear layer").data().to_vec()
+        };
+        assert_eq!(chosen("all") == chosen("linear"), is_kept, "{best_value}");
+    }
+}
+
+#[test]
 fn what_cannot_be_is_refused_by_name() {
     let folder = prepared("refused");
     let text = config(&folder);

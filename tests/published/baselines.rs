@@ -13,6 +13,7 @@ use semcot::train::baselines::softcot::SoftCot;
 use semcot::train::baselines::{Baseline, Item, gradients_of_sum};
 use semcot::train::examples::{Batches, Epochs, Example};
 use semcot::train::generator::GeneratorStage;
+use semcot::train::linear::Linear;
 use semcot::train::llama::Named;
 use semcot::train::lora::{Lora, LowRank};
 use semcot::train::pretrained::{Layout, Weights};
@@ -290,13 +291,15 @@ impl Of<'_> {
             let name = format!("codi.projection.{name}");
             (self.weights.matrix(&name, layout, &self.pair.device)).expect("the projection")
         };
+        let linear = |number: usize| Linear {
+            weight: part(&format!("{number}.weight"), Layout::Transposed),
+            bias: part(&format!("{number}.bias"), Layout::Vector),
+        };
         let mut codi = Codi {
             target: self.target("codi", &["<bot>", "<eot>"]),
             projection: ThoughtProjection {
-                first_weight: part("0.weight", Layout::Transposed),
-                first_bias: part("0.bias", Layout::Vector),
-                second_weight: part("2.weight", Layout::Transposed),
-                second_bias: part("2.bias", Layout::Vector),
+                first: linear(0),
+                second: linear(2),
                 norm_weight: part("3.weight", Layout::Vector),
                 norm_bias: part("3.bias", Layout::Vector),
             },
@@ -341,8 +344,7 @@ impl Of<'_> {
             instruction: Vec::new(),
             after_question: Vec::new(),
             unknown: *first.last().expect("there are ids"),
-            weight: self.pair.generator.projection_weight.clone(),
-            bias: self.pair.generator.projection_bias.clone(),
+            projection: self.pair.generator.projection.clone(),
         }));
         let examples = self.examples(|entry, example| {
             let ids: Vec<u32> = numbers(&entry["softcot_generator_ids"]);

@@ -11,6 +11,7 @@ use semcot::problems::Family;
 use semcot::train::config::{GeneratorSettings, SentenceSettings};
 use semcot::train::examples::Example;
 use semcot::train::kernels::Kernels;
+use semcot::train::linear::Linear;
 use semcot::train::llama::{Llama, LlamaSizes};
 use semcot::train::pretrained::{Layout, Weights, read_llama, stored_tensors};
 use semcot::train::sentence_transformer::SentenceTransformer;
@@ -80,8 +81,11 @@ impl Pair {
         let generator = Generator {
             thought: last_row(&model_of_generator.embedding),
             model: model_of_generator,
-            projection_weight: linear("weight", Layout::Transposed),
-            projection_bias: linear("bias", Layout::Vector),
+            projection: Linear {
+                weight: linear("weight", Layout::Transposed),
+                bias: linear("bias", Layout::Vector),
+            },
+            alignment_projection: None,
             implicit_from: generator_settings.implicit_from,
             passes: 1,
         };
@@ -188,8 +192,10 @@ impl Pair {
                 .matrix(&name, layout, &self.device)
                 .expect("the linear layer")
         };
-        sentence.weight = part("weight", Layout::Transposed);
-        sentence.bias = part("bias", Layout::Vector);
+        sentence.linear = Linear {
+            weight: part("weight", Layout::Transposed),
+            bias: part("bias", Layout::Vector),
+        };
         sentence
     }
 
@@ -219,8 +225,8 @@ impl Pair {
                 .expect("the projection")
         };
         generator.thought = last_row(&generator.model.embedding);
-        generator.projection_weight = linear("weight", Layout::Transposed);
-        generator.projection_bias = linear("bias", Layout::Vector);
+        generator.projection.weight = linear("weight", Layout::Transposed);
+        generator.projection.bias = linear("bias", Layout::Vector);
         generator
     }
 }

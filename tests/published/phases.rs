@@ -216,8 +216,8 @@ fn generator(pair: &Pair, checks: &mut Checks, name: &str, phase: &Value) {
                 .matrix(&name, layout, &pair.device)
                 .expect("the projection")
         };
-        generator.projection_weight = init("weight", Layout::Transposed);
-        generator.projection_bias = init("bias", Layout::Vector);
+        generator.projection.weight = init("weight", Layout::Transposed);
+        generator.projection.bias = init("bias", Layout::Vector);
     }
     let orders = epoch_orders(phase);
     let batch = phase["batch_size"].as_u64().expect("a number") as usize;
@@ -291,11 +291,11 @@ fn parameters_after(
     let mut found = vec![
         (
             format!("{PROJECTION}.weight"),
-            values(generator.projection_weight.clone().transpose()),
+            values(generator.projection.weight.clone().transpose()),
         ),
         (
             format!("{PROJECTION}.bias"),
-            values(generator.projection_bias.clone()),
+            values(generator.projection.bias.clone()),
         ),
     ];
     let thought = values(generator.thought.clone());

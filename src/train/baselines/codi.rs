@@ -9,6 +9,7 @@ use super::adapted::{AdaptedTarget, Piece, labeled, without_last};
 use super::settings::{CodiSettings, Evaluation, LastThought};
 use super::{Baseline, Item, Prompt};
 use crate::train::initialization::Normal;
+use crate::train::linear::Linear;
 use crate::train::llama::{Named, Packing, Prefix, rows_tensor};
 use crate::train::trainer::Loss;
 
@@ -21,45 +22,28 @@ const LAYER_NORM_EPS: f32 = 1e-5;
 /// What a state goes through before it is the next input: linear, GELU, linear, layer norm, all of the target's width.
 #[derive(Clone, Debug)]
 pub struct ThoughtProjection {
-    /// `[hidden, hidden]`.
-    pub first_weight: Tensor<2>,
-    /// `[1, hidden]`, as the further ones.
-    pub first_bias: Tensor<2>,
-    pub second_weight: Tensor<2>,
-    pub second_bias: Tensor<2>,
+    pub first: Linear,
+    pub second: Linear,
+    /// `[1, hidden]`.
     pub norm_weight: Tensor<2>,
+    /// `[1, hidden]`.
     pub norm_bias: Tensor<2>,
 }
 
 impl ThoughtProjection {
     /// Linear layers uniform in ±1/sqrt(hidden).
     pub fn new(hidden: usize, normal: &mut Normal, device: &Device) -> Self {
-        let bound = 1.0 / (hidden as f32).sqrt();
-        let mut linear = || {
-            (
-                normal.uniform([hidden, hidden], bound, device),
-                normal.uniform([1, hidden], bound, device),
-            )
-        };
-        let (first_weight, first_bias) = linear();
-        let (second_weight, second_bias) = linear();
+        let mut linear = || Linear::uniform([hidden, hidden], normal, device);
         Self {
-            first_weight,
-            first_bias,
-            second_weight,
-            second_bias,
+            first: linear(),
+            second: linear(),
             norm_weight: Tensor::ones([1, hidden], device),
             norm_bias: Tensor::zeros([1, hidden], device),
         }
     }
 
     fn of(&self, state: Tensor<2>) -> Tensor<2> {
-        let x = state
-            .matmul(self.first_weight.clone())
-            .add(self.first_bias.clone());
-        let x = activation::gelu(x)
-            .matmul(self.second_weight.clone())
-            .add(self.second_bias.clone());
+        let x = self.second.apply(activation::gelu(self.first.apply(state)));
         let centered = x.clone().sub(x.mean_dim(1));
         let variance = centered.clone().square().mean_dim(1);
         centered
@@ -69,14 +53,11 @@ impl ThoughtProjection {
     }
 
     fn parameters(&mut self) -> Vec<Named<'_>> {
-        vec![
-            ("projection.first.weight".into(), &mut self.first_weight),
-            ("projection.first.bias".into(), &mut self.first_bias),
-            ("projection.second.weight".into(), &mut self.second_weight),
-            ("projection.second.bias".into(), &mut self.second_bias),
-            ("projection.norm.weight".into(), &mut self.norm_weight),
-            ("projection.norm.bias".into(), &mut self.norm_bias),
-        ]
+        let mut named = Vec::from(self.first.parameters("projection.first"));
+        named.extend(self.second.parameters("projection.second"));
+        named.push(("projection.norm.weight".into(), &mut self.norm_weight));
+        named.push(("projection.norm.bias".into(), &mut self.norm_bias));
+        named
     }
 }
 

@@ -8,6 +8,7 @@ use super::settings::Instruction;
 use crate::train::config::GeneratorSettings;
 use crate::train::initialization::Normal;
 use crate::train::kernels::Reach;
+use crate::train::linear::Linear;
 use crate::train::llama::{Llama, Named, Packing};
 use crate::train::vocabulary::Vocabulary;
 
@@ -25,10 +26,7 @@ pub struct SoftCot {
     pub after_question: Vec<u32>,
     /// The unknown token, or the end token where there is none.
     pub unknown: u32,
-    /// `[small hidden, target hidden]`.
-    pub weight: Tensor<2>,
-    /// `[1, target hidden]`.
-    pub bias: Tensor<2>,
+    pub projection: Linear,
 }
 
 impl SoftCot {
@@ -46,22 +44,17 @@ impl SoftCot {
             Instruction::Published => (vocabulary.text(INSTRUCTION), vocabulary.text("\n")),
         };
         let hidden = target.decoder.sizes.hidden_size;
-        let bound = 1.0 / (hidden as f32).sqrt();
         Self {
             small: target.clone(),
             instruction,
             after_question,
             unknown: vocabulary.end,
-            weight: normal.uniform([hidden, hidden], bound, device),
-            bias: normal.uniform([1, hidden], bound, device),
+            projection: Linear::uniform([hidden, hidden], normal, device),
         }
     }
 
     pub fn parameters(&mut self) -> Vec<Named<'_>> {
-        vec![
-            ("projection.weight".into(), &mut self.weight),
-            ("projection.bias".into(), &mut self.bias),
-        ]
+        self.projection.parameters("projection").into()
     }
 
     /// The projected states at the unknown tokens: `[questions · k, target hidden]`.
@@ -83,8 +76,7 @@ impl SoftCot {
             before: Vec::new(),
         };
         let x = self.small.embed(&sequences.concat());
-        (self.small.decoder.hidden(x, &packing, Reach::Causal))
-            .matmul(self.weight.clone())
-            .add(self.bias.clone())
+        let states = self.small.decoder.hidden(x, &packing, Reach::Causal);
+        self.projection.apply(states)
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::baselines::settings::BaselineSettings;
+use super::super::linear::Linear;
 use super::super::llama::LlamaSizes;
 use super::{Schedule, faded};
 use crate::formats::manifest::ImplicitFrom;
@@ -43,6 +44,8 @@ pub struct GeneratorSettings {
     pub projection_phase: ProjectionPhase,
     #[serde(default)]
     pub alignment_space: AlignmentSpace,
+    #[serde(default)]
+    pub alignment_projection: AlignmentProjection,
     #[serde(default)]
     pub alignment_of: AlignmentOf,
     #[serde(default)]
@@ -125,6 +128,25 @@ pub enum AlignmentSpace {
     HiddenState,
     /// The means of the vectors and of the target's input embeddings, the space that the target reads the vectors in.
     Embeddings,
+}
+
+/// What of the generator is compared with written reasoning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlignmentProjection {
+    /// The vectors that the target reads, as published: they have to be input embeddings and hidden states at once (METHOD,
+    /// Q12).
+    #[default]
+    Shared,
+    /// Its states by a projection of their own, which begins like that of the vectors and is not used afterwards.
+    Own,
+}
+
+impl AlignmentProjection {
+    /// The projection of its own before training, where there is one.
+    pub fn of(self, projection: &Linear) -> Option<Linear> {
+        (self == Self::Own).then(|| projection.clone())
+    }
 }
 
 /// What of the written reasoning the vectors are compared with.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 mod generator;
 
 pub use generator::{
-    AlignmentOf, AlignmentSpace, BatchLoss, Embeddings, GeneratorSettings, Method, ProjectionPhase,
-    Selection, Start,
+    AlignmentOf, AlignmentProjection, AlignmentSpace, BatchLoss, Embeddings, GeneratorSettings,
+    Method, ProjectionPhase, Selection, Start,
 };
 
 use super::error::TrainError;
@@ -26,6 +26,9 @@ use crate::problems::{self, Family, Split};
 pub struct Config {
     /// Name of the model folder and, by default, of the run.
     pub name: String,
+    /// What the pair is for, in one sentence; goes into semcot.json.
+    #[serde(default = "described")]
+    pub description: String,
     /// What a reader of the model folder should know of how the run went; goes into semcot.json.
     #[serde(default)]
     pub notes: String,
@@ -53,6 +56,11 @@ pub struct Config {
     /// Easier problems for the generator to begin with, one lesson after the other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub curriculum: Vec<Lesson>,
+}
+
+fn described() -> String {
+    "A target and a generator for word problems of additions and subtractions and of flipped coins"
+        .into()
 }
 
 /// What the generator's problems are limited to before a step.
@@ -405,6 +413,11 @@ impl Config {
             let message =
                 "only the methods semcot and lora_generator align their vectors: 0 is meant";
             return wrong("generator.alpha", message.into());
+        }
+        let has_own = generator.alignment_projection == AlignmentProjection::Own;
+        if has_own && generator.method != Method::Semcot {
+            let message = "only method \"semcot\" has a projection: \"shared\" is meant";
+            return wrong("generator.alignment_projection", message.into());
         }
         if !(1..=16).contains(&generator.passes) {
             return wrong(

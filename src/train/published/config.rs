@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::super::config::{
-    AlignmentSpace, BatchLoss, Directions, Embeddings, ProjectionPhase, Selection,
-    SentenceAttention,
+    AlignmentProjection, AlignmentSpace, BatchLoss, Directions, Embeddings, ProjectionPhase,
+    Selection, SentenceAttention,
 };
 use super::super::error::TrainError;
 use super::super::extends::extended;
@@ -31,6 +31,8 @@ pub struct PublishedConfig {
     /// Items in a step.
     #[serde(default = "four")]
     pub batch: usize,
+    #[serde(default)]
+    pub best_value: BestValue,
     #[serde(default)]
     pub items: ItemSettings,
     #[serde(default)]
@@ -89,6 +91,17 @@ pub struct Phase {
     pub learning_rate: f64,
     pub weight_decay: f64,
     pub epochs: usize,
+}
+
+/// What the second phase of a stage has to be better than, to be kept (METHOD, Q14).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BestValue {
+    /// Nothing, as published: its best epoch is kept even where the first phase had a better one.
+    #[default]
+    Restarts,
+    /// The best of the first phase.
+    Carried,
 }
 
 /// Which items are used.
@@ -199,6 +212,7 @@ pub struct GeneratorChoices {
     pub decay_frozen_rows: bool,
     pub projection_phase: ProjectionPhase,
     pub alignment_space: AlignmentSpace,
+    pub alignment_projection: AlignmentProjection,
     pub selection: Selection,
 }
 
@@ -214,6 +228,7 @@ impl Default for GeneratorChoices {
             decay_frozen_rows: true,
             projection_phase: ProjectionPhase::Projection,
             alignment_space: AlignmentSpace::SentenceTransformer,
+            alignment_projection: AlignmentProjection::Shared,
             selection: Selection::Loss,
         }
     }
@@ -228,6 +243,27 @@ pub struct EvaluationSettings {
     pub temperatures: Vec<f32>,
     pub top_k: u32,
     pub top_p: f32,
+    pub long_answers: LongAnswers,
+}
+
+/// Answers of more tokens than what they were asked with (METHOD, Q7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LongAnswers {
+    /// As published, by a slip: they lose their first tokens, one fewer than those that they were asked with.
+    #[default]
+    Cut,
+    Whole,
+}
+
+impl LongAnswers {
+    /// What is left of an answer to so many tokens and vectors.
+    pub fn left(self, written: &[u32], asked: usize) -> &[u32] {
+        match self {
+            Self::Cut if written.len() > asked => &written[asked - 1..],
+            Self::Cut | Self::Whole => written,
+        }
+    }
 }
 
 impl Default for EvaluationSettings {
@@ -237,6 +273,7 @@ impl Default for EvaluationSettings {
             temperatures: vec![0.1, 0.3, 0.5, 0.7, 0.9],
             top_k: 50,
             top_p: 0.9,
+            long_answers: LongAnswers::default(),
         }
     }
 }
@@ -355,5 +392,18 @@ impl PublishedConfig {
             return wrong("evaluation", message);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LongAnswers;
+
+    #[test]
+    fn only_answers_longer_than_what_was_asked_lose_tokens() {
+        let written = [1, 2, 3, 4, 5];
+        assert_eq!(LongAnswers::Cut.left(&written, 4), [4, 5]);
+        assert_eq!(LongAnswers::Cut.left(&written, 5), written);
+        assert_eq!(LongAnswers::Whole.left(&written, 4), written);
     }
 }

@@ -11,6 +11,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use super::super::checkpoint::write_whole;
 use super::super::config::SentenceAttention;
 use super::super::error::TrainError;
+use super::super::linear::Linear;
 use super::super::llama::{Llama, LlamaSizes, Named};
 use super::super::pretrained::stored_tensors;
 use super::super::sentence_transformer::SentenceTransformer;
@@ -121,11 +122,7 @@ impl PublishedRun {
         model.embedding = Tensor::cat(parts, 0);
         let sizes = model.decoder.sizes;
         let mut stored = named_tensors("model.", model.parameters(), &sizes);
-        stored.extend(linear_layer(
-            "projection_layer",
-            &generator.projection_weight,
-            &generator.projection_bias,
-        ));
+        stored.extend(linear_layer("projection_layer", &generator.projection));
         Ok(stored)
     }
 }
@@ -133,11 +130,7 @@ impl PublishedRun {
 fn sentence_tensors(mut sentence: SentenceTransformer) -> Vec<Stored> {
     let sizes = sentence.decoder.sizes;
     let mut stored = named_tensors("", sentence.decoder.parameters(), &sizes);
-    stored.extend(linear_layer(
-        "embedding_projection",
-        &sentence.weight,
-        &sentence.bias,
-    ));
+    stored.extend(linear_layer("embedding_projection", &sentence.linear));
     stored
 }
 
@@ -149,8 +142,8 @@ fn named_tensors(prefix: &str, parameters: Vec<Named<'_>>, sizes: &LlamaSizes) -
         .collect()
 }
 
-fn linear_layer(name: &str, weight: &Tensor<2>, bias: &Tensor<2>) -> [Stored; 2] {
-    let [inputs, outputs] = weight.dims();
+fn linear_layer(name: &str, layer: &Linear) -> [Stored; 2] {
+    let [inputs, outputs] = layer.weight.dims();
     let values = |tensor: Tensor<2>| {
         (tensor.inner().try_into_vec_as::<f32>()).expect("tensors in training are f32")
     };
@@ -158,9 +151,13 @@ fn linear_layer(name: &str, weight: &Tensor<2>, bias: &Tensor<2>) -> [Stored; 2]
         (
             format!("{name}.weight"),
             vec![outputs, inputs],
-            values(weight.clone().transpose()),
+            values(layer.weight.clone().transpose()),
         ),
-        (format!("{name}.bias"), vec![outputs], values(bias.clone())),
+        (
+            format!("{name}.bias"),
+            vec![outputs],
+            values(layer.bias.clone()),
+        ),
     ]
 }
 

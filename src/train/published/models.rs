@@ -7,6 +7,7 @@ use burn::Tensor;
 use super::super::error::TrainError;
 use super::super::hub;
 use super::super::initialization::Normal;
+use super::super::linear::Linear;
 use super::super::llama::Llama;
 use super::super::pretrained::{Layout, Weights, read_config, read_llama, read_without_head};
 use super::super::sentence_transformer::SentenceTransformer;
@@ -88,24 +89,25 @@ impl PublishedRun {
             SentenceTransformer::new(&settings, self.config.seed, target, &self.device);
         if let Some(start) = self.start_weights()? {
             let layer = "embedding_projection";
-            (sentence.weight, sentence.bias) =
-                self.start_linear(&start, layer, sentence.weight.dims())?;
+            sentence.linear = self.start_linear(&start, layer, sentence.linear.weight.dims())?;
         }
         Ok(sentence)
     }
 
-    /// Weight `[inputs, outputs]` and bias of a linear layer among the start values.
+    /// A linear layer among the start values.
     fn start_linear(
         &self,
         start: &Weights,
         layer: &str,
         [inputs, outputs]: [usize; 2],
-    ) -> Result<(Tensor<2>, Tensor<2>), TrainError> {
+    ) -> Result<Linear, TrainError> {
         let part = |name: &str, layout, shape| {
             start.matrix_of(&format!("{layer}.{name}"), layout, shape, &self.device)
         };
-        let weight = part("weight", Layout::Transposed, [inputs, outputs])?;
-        Ok((weight, part("bias", Layout::Vector, [1, outputs])?))
+        Ok(Linear {
+            weight: part("weight", Layout::Transposed, [inputs, outputs])?,
+            bias: part("bias", Layout::Vector, [1, outputs])?,
+        })
     }
 
     /// The generator before training: the small model without its head, `<thought>`, a new projection.
@@ -115,25 +117,21 @@ impl PublishedRun {
         let thought = thought_row(&model, self.tokenizers()?.thought, &folder)?;
         let inputs = model.decoder.sizes.hidden_size;
         let outputs = target.decoder.sizes.hidden_size;
-        let (weight, bias) = match self.start_weights()? {
+        let projection = match self.start_weights()? {
             Some(start) => {
                 let layer = "projection_layer";
                 self.start_linear(&start, layer, [inputs, outputs])?
             }
             None => {
                 let mut normal = Normal::new(!self.config.seed);
-                let bound = 1.0 / (inputs as f32).sqrt();
-                (
-                    normal.uniform([inputs, outputs], bound, &self.device),
-                    normal.uniform([1, outputs], bound, &self.device),
-                )
+                Linear::uniform([inputs, outputs], &mut normal, &self.device)
             }
         };
         Ok(Generator {
             model,
             thought,
-            projection_weight: weight,
-            projection_bias: bias,
+            alignment_projection: self.config.generator.alignment_projection.of(&projection),
+            projection,
             implicit_from: self.config.generator.implicit_from,
             passes: 1,
         })

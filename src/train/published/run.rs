@@ -20,7 +20,7 @@ use super::super::sentence_transformer::{SentenceStage, SentenceTransformer};
 use super::super::source::{Generator, Source};
 use super::super::stages::{Backend, GENERATOR, SENTENCE_TRANSFORMER, keep_configuration};
 use super::super::trainer::{Begin, Stage, StageFiles, Training, train};
-use super::config::{Phase, Phases, PublishedConfig, SelectionItems};
+use super::config::{BestValue, Phase, Phases, PublishedConfig, SelectionItems};
 use super::items::{self, PublishedItem};
 use super::orders::{self, Orders};
 use super::settings;
@@ -206,9 +206,14 @@ impl PublishedRun {
         schedule: &Schedule,
         validate_every: usize,
     ) -> Result<(), TrainError> {
+        let mut to_beat = None;
         if phase == PhaseName::All {
             let first = self.files(folder, PhaseName::Linear).best();
-            checkpoint::load(&first, stage.parameters(), None, &self.device)?;
+            let chosen = checkpoint::load(&first, stage.parameters(), None, &self.device)?;
+            to_beat = match self.config.best_value {
+                BestValue::Restarts => None,
+                BestValue::Carried => chosen.best.map(|(score, _)| score),
+            };
         }
         let training = Training {
             name: match phase {
@@ -220,6 +225,7 @@ impl PublishedRun {
             threads: self.threads,
             files: &self.files(folder, phase),
             begin: self.begin,
+            to_beat,
             device: &self.device,
         };
         train(stage, &training)?;

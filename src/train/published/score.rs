@@ -11,6 +11,7 @@ use super::super::error::TrainError;
 use super::super::examples::Example;
 use super::super::generator::GeneratorStage;
 use super::super::score::Score;
+use super::config::EvaluationSettings;
 use super::run::PublishedRun;
 use super::tokens::PairTokenizers;
 use crate::evaluation::{AnswerKind, Item, Tally};
@@ -111,18 +112,12 @@ impl PublishedRun {
                 top_p: settings.top_p,
                 ..Sampling::default()
             };
-            let score = asked(
-                &stage,
-                &tokenizers,
-                &questions,
-                settings.max_tokens,
-                |question| {
-                    (temperature > 0.0).then(|| Sampling {
-                        seed: Random::new(self.config.seed).bits() ^ question as u64,
-                        ..sampling
-                    })
-                },
-            )?;
+            let score = asked(&stage, &tokenizers, &questions, settings, |question| {
+                (temperature > 0.0).then(|| Sampling {
+                    seed: Random::new(self.config.seed).bits() ^ question as u64,
+                    ..sampling
+                })
+            })?;
             Ok(BTreeMap::from([(Mode::Implicit, score)]))
         };
         let sampled = settings.temperatures.iter().map(|&temperature| {
@@ -147,7 +142,7 @@ fn asked(
     stage: &GeneratorStage<'_>,
     tokenizers: &PairTokenizers,
     questions: &[(Example, Item)],
-    max_tokens: usize,
+    settings: &EvaluationSettings,
     sampling: impl Fn(usize) -> Option<Sampling>,
 ) -> Result<Score, TrainError> {
     let mut tally = Tally::default();
@@ -156,9 +151,12 @@ fn asked(
         let examples: Vec<Example> = chunk.iter().map(|(example, _)| example.clone()).collect();
         let numbers = number * CHUNK..number * CHUNK + chunk.len();
         let samplings: Vec<Sampling> = numbers.filter_map(&sampling).collect();
-        let written = stage.write_sampled(&examples, max_tokens, &samplings);
-        for ((_, item), written) in chunk.iter().zip(written) {
-            let text = tokenizers.text(&written.ids)?;
+        let written = stage.write_sampled(&examples, settings.max_tokens, &samplings);
+        for ((example, item), written) in chunk.iter().zip(written) {
+            let asked = example.question.len()
+                + stage.settings.eval_implicit_tokens()
+                + stage.frame.prompt.len();
+            let text = tokenizers.text(settings.long_answers.left(&written.ids, asked))?;
             tally.judge(item, text.trim(), text.trim());
             tokens += written.ids.len() as u64;
             target_passes += u64::from(written.target_passes);

@@ -71,6 +71,7 @@ pub fn generator(
         projection_steps: linear_steps,
         projection_phase: choices.projection_phase,
         alignment_space: choices.alignment_space,
+        alignment_projection: choices.alignment_projection,
         alignment_of: AlignmentOf::Whole,
         selection: choices.selection,
         alpha,
