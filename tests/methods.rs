@@ -99,7 +99,7 @@ const fn method(name: &'static str, settings: &'static str) -> Method {
     }
 }
 
-const fn methods() -> [Method; 18] {
+const fn methods() -> [Method; 19] {
     [
         Method {
             generator_passes: 1.0,
@@ -121,6 +121,13 @@ const fn methods() -> [Method; 18] {
             ..method(
                 "semcot",
                 "alpha = 0.1\nalignment_space = \"embeddings\"\nstep_supervision = 0.5",
+            )
+        },
+        Method {
+            generator_passes: 1.0,
+            ..method(
+                "semcot",
+                "alpha = 0.0\nstep_supervision = 0.5\nstep_supervision_of = \"all\"",
             )
         },
         Method {

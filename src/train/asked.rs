@@ -1,5 +1,6 @@
 //! What a target is asked to write behind a question and vectors, and what each token of it weighs in the loss.
 
+use super::config::StepSupervisionOf;
 use super::examples::Example;
 use super::generator::{GeneratorStage, continuation};
 
@@ -10,6 +11,13 @@ pub struct Asked {
     pub vectors: usize,
     pub prompt: Vec<u32>,
     pub continuation: Vec<u32>,
+}
+
+/// Intermediate results to be written.
+pub struct SupervisedSteps {
+    pub asked: Vec<Asked>,
+    /// How many there are of a problem, at most.
+    pub of_each: usize,
 }
 
 /// The tokens of all continuations.
@@ -65,8 +73,40 @@ impl GeneratorStage<'_> {
         asked
     }
 
+    /// The intermediate results that a step of training asks for: of the examples that are `of_part` in a batch of `count`.
+    pub(super) fn supervised_steps(
+        &self,
+        step: usize,
+        examples: &[Example],
+        of_part: &[usize],
+        count: usize,
+    ) -> SupervisedSteps {
+        let k = self.settings.implicit_tokens;
+        match self.settings.step_supervision_of {
+            StepSupervisionOf::Drawn => {
+                let mut choices = self.batches.choices(step);
+                let drawn: Vec<usize> = (0..count)
+                    .map(|_| choices.between(1, k as u32 - 1) as usize)
+                    .collect();
+                let drawn: Vec<usize> = of_part.iter().map(|&i| drawn[i]).collect();
+                SupervisedSteps {
+                    asked: self.results_behind(examples, &drawn),
+                    of_each: 1,
+                }
+            }
+            StepSupervisionOf::All => {
+                let behind =
+                    |vectors| self.results_behind(examples, &vec![vectors; examples.len()]);
+                SupervisedSteps {
+                    asked: (1..k).flat_map(behind).collect(),
+                    of_each: k - 1,
+                }
+            }
+        }
+    }
+
     /// For every problem so many of its vectors, fewer than all, and the intermediate result that they stand for.
-    pub(super) fn supervised_steps(&self, examples: &[Example], vectors: &[usize]) -> Vec<Asked> {
+    fn results_behind(&self, examples: &[Example], vectors: &[usize]) -> Vec<Asked> {
         let k = self.settings.implicit_tokens;
         let ask = |(question, (example, &vectors)): (usize, (&Example, &usize))| {
             let last = example.steps_of(vectors, k).checked_sub(1)?;

@@ -379,13 +379,11 @@ impl Stage for GeneratorStage<'_> {
         };
         let answers = asked.len();
         let step_weight = self.settings.step_supervision_at(step) as f32;
+        let mut results = 1;
         if step_weight > 0.0 && k > 1 {
-            let mut choices = self.batches.choices(step);
-            let drawn: Vec<usize> = (0..count)
-                .map(|_| choices.between(1, k as u32 - 1) as usize)
-                .collect();
-            let drawn: Vec<usize> = of_part.iter().map(|&i| drawn[i]).collect();
-            asked.extend(self.supervised_steps(&examples, &drawn));
+            let supervised = self.supervised_steps(step, &examples, &of_part, count);
+            results = supervised.of_each;
+            asked.extend(supervised.asked);
         }
         let (answers, steps) = asked.split_at(answers);
 
@@ -393,7 +391,7 @@ impl Stage for GeneratorStage<'_> {
             .target
             .logits(self.states(&questions_of(&examples), &vectors, &asked));
         let kernels = self.target.decoder.kernels;
-        let loss_of = |asked: &[Asked], first_row: usize, share: f32| {
+        let loss_of = |asked: &[Asked], first_row: usize, count: usize, share: f32| {
             let labels = labels_of(asked);
             let rows = logits.clone().narrow(0, first_row, labels.len());
             kernels::cross_entropy(kernels, rows, &labels, &weights_of(asked, count, share))
@@ -401,10 +399,15 @@ impl Stage for GeneratorStage<'_> {
         let scalar = |loss: &Tensor<1>| loss.clone().inner().into_scalar::<f32>();
 
         let answer_share = 1.0 - self.settings.alpha as f32;
-        let mut total = loss_of(answers, 0, answer_share);
+        let mut total = loss_of(answers, 0, count, answer_share);
         let mut terms = vec![("loss_answer", scalar(&total) / answer_share.max(1e-9))];
         if !steps.is_empty() {
-            let loss = loss_of(steps, labels_of(answers).len(), step_weight);
+            let loss = loss_of(
+                steps,
+                labels_of(answers).len(),
+                count * results,
+                step_weight,
+            );
             terms.push(("loss_steps", scalar(&loss) / step_weight));
             total = total.add(loss);
         }

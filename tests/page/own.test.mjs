@@ -81,6 +81,22 @@ test("a_repository_is_asked_only_after_a_yes_and_a_model_of_it_goes_on_with_a_te
   await close();
 });
 
+test("the_larger_pair_is_a_button_away_and_draws_everyday_problems", async () => {
+  const { page, consoleErrors, close } = await open();
+  await page.click("#own-larger");
+  await page.waitForFunction(() => new URLSearchParams(location.search).get("model") === "models/base/");
+  await untilReady(page);
+  const families = await page.locator("#family option").evaluateAll((options) => options.map((option) => /** @type {HTMLOptionElement} */ (option).value));
+  assert.deepEqual(families, ["arithmetic", "everyday", "coin"]);
+  await page.selectOption("#family", "everyday");
+  await page.click("#new-problem");
+  await page.fill("#question", "A box holds 6 pencils. How many pencils are in 7 boxes?");
+  await ask(page);
+  assert.equal((await readLane(page, "explicit")).answer, "42");
+  assert.deepEqual(consoleErrors, []);
+  await close();
+});
+
 test("a_repository_with_a_pair_is_loaded_as_one_and_again_after_a_reload", async () => {
   const { page, name, close } = await open();
   await name(`${hub.url}/someone/a-pair`);

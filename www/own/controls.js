@@ -95,6 +95,8 @@ export function listenToOwn({ state, update, load, stopLoading }) {
     update({ repository: null });
     address.focus();
   });
+  const larger = find("#own-larger", HTMLButtonElement);
+  larger.addEventListener("click", () => bring(larger.dataset.model ?? ""));
   find("#own-stop", HTMLButtonElement).addEventListener("click", stopLoading);
   for (const name of ["#own-files", "#own-folder"]) {
     const input = find(name, HTMLInputElement);

@@ -124,6 +124,8 @@ export const en = {
     ownFiles: "Files from this device, which are read where they lie",
     ownFolder: "A folder",
     ownDrop: "Or drop files or a folder here.",
+    ownLarger: "Load the larger pair of this site",
+    ownLargerAbout: "It reads problems as people write them, with values to 99. Its written reasoning is mostly right, its implicit tokens less often: the table above says how often, once it is loaded.",
     keptTitle: "Models kept in this browser",
     keptModel: "Model",
     keptSize: "Size",

@@ -37,7 +37,7 @@ export function showQuestion(state) {
  */
 export function familiesOf(info) {
   const measured = /** @type {{ family: string }[]} */ (info.accuracy ?? []).map((entry) => entry.family);
-  const families = ["arithmetic", "coin"].filter((known) => measured.includes(known));
+  const families = ["arithmetic", "everyday", "coin"].filter((known) => measured.includes(known));
   return families.length > 0 ? families : ["arithmetic"];
 }
 

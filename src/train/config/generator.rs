@@ -56,6 +56,8 @@ pub struct GeneratorSettings {
     pub alignment_batch: usize,
     /// Weight of the loss that asks the first j vectors for the j-th intermediate result; 0 turns it off.
     pub step_supervision: f64,
+    #[serde(default)]
+    pub step_supervision_of: StepSupervisionOf,
     /// Step by which that weight has faded to 0, evenly from the first step; without it the weight stays.
     pub step_supervision_until: Option<usize>,
     /// Step before which not all written steps are replaced: the target writes what is left of the reasoning behind the
@@ -158,6 +160,17 @@ pub enum AlignmentOf {
     Whole,
     /// Each vector with the sentences of its own steps.
     Steps,
+}
+
+/// Which intermediate results of a problem are asked for in a step of training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepSupervisionOf {
+    /// One, drawn anew each time.
+    #[default]
+    Drawn,
+    /// All of them; the loss is their mean. A step takes longer by what the target reads of them behind the question.
+    All,
 }
 
 /// What the best checkpoint is chosen by.

@@ -9,7 +9,7 @@ mod generator;
 
 pub use generator::{
     AlignmentOf, AlignmentProjection, AlignmentSpace, BatchLoss, Embeddings, GeneratorSettings,
-    Method, ProjectionPhase, Selection, Start,
+    Method, ProjectionPhase, Selection, Start, StepSupervisionOf,
 };
 
 use super::error::TrainError;

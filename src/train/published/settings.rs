@@ -2,7 +2,7 @@
 
 use super::super::baselines::settings::BaselineSettings;
 use super::super::config::{
-    AlignmentOf, GeneratorSettings, Method, Schedule, SentenceSettings, Start,
+    AlignmentOf, GeneratorSettings, Method, Schedule, SentenceSettings, Start, StepSupervisionOf,
 };
 use super::super::llama::LlamaSizes;
 use super::super::optimizer::{MatrixRule, OptimizerSettings};
@@ -78,6 +78,7 @@ pub fn generator(
         // All of a batch.
         alignment_batch: usize::MAX,
         step_supervision: 0.0,
+        step_supervision_of: StepSupervisionOf::Drawn,
         step_supervision_until: None,
         replaced_until: None,
         passes: 1,
