@@ -90,7 +90,7 @@ test("the_larger_pair_is_a_button_away_and_draws_everyday_problems", async () =>
   assert.deepEqual(families, ["arithmetic", "everyday", "coin"]);
   await page.selectOption("#family", "everyday");
   await page.click("#new-problem");
-  await page.fill("#question", "A box holds 6 pencils. How many pencils are in 7 boxes?");
+  await page.fill("#question", "There are 7 boxes of pencils. Each box holds 6 pencils. How many pencils are there?");
   await ask(page);
   assert.equal((await readLane(page, "explicit")).answer, "42");
   assert.deepEqual(consoleErrors, []);
