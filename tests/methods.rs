@@ -8,8 +8,9 @@ use semcot::problems::{Family, Split, generate};
 use semcot::reasoning::Mode;
 use semcot::train::baseline_stage::{BaselineStage, baseline_of};
 use semcot::train::checkpoint;
-use semcot::train::config::Config;
+use semcot::train::config::{Config, StepSupervisionOf};
 use semcot::train::generator::GeneratorStage;
+use semcot::train::optimizer::Change;
 use semcot::train::research::Research;
 use semcot::train::stages::{Backend, GENERATOR, Run, TARGET};
 use semcot::train::trainer::{Begin, Part, Stage, StageFiles};
@@ -292,6 +293,63 @@ fn every_method_trains_and_is_measured() {
         );
         assert_eq!(score.generator_passes, method.generator_passes, "{name}");
     }
+}
+
+/// A generator's stage before training, on a target that has hardly learnt.
+fn with_stage(name: &str, check: impl Fn(GeneratorStage<'_>)) {
+    let folder = folder(name);
+    let settings = "alignment_projection = \"own\"\nstep_supervision = 0.5";
+    let mut config = config(&folder, "run", &method("semcot", settings));
+    config.target.schedule.steps = 2;
+    let run = Run::new(config, folder.join("run"), Begin::Anew, Backend::Flex);
+    run.train_tokenizer().expect("the tokenizer trains");
+    run.train_target().expect("the target trains");
+    let vocabulary = run.vocabulary().expect("the tokenizer is trained");
+    let target = run.target(&vocabulary).expect("the target is trained");
+    let device = Backend::Flex.device();
+    let stage = GeneratorStage::new(&run.config, &vocabulary, target, None, &device);
+    check(stage.expect("the problems can be drawn"));
+}
+
+#[test]
+fn only_projections_and_thought_train_in_the_projections_phase() {
+    with_stage("projections", |mut stage| {
+        let names: Vec<String> = (stage.parameters().into_iter())
+            .map(|(name, _)| name)
+            .collect();
+        let trains = |name: &&String| matches!(stage.change(name, 0), Change::Step(_));
+        let training: Vec<&String> = names.iter().filter(trains).collect();
+        assert_eq!(
+            training,
+            [
+                "thought",
+                "projection.weight",
+                "projection.bias",
+                "alignment_projection.weight",
+                "alignment_projection.bias"
+            ]
+        );
+    });
+}
+
+#[test]
+fn all_results_are_asked_for_with_the_weight_of_one() {
+    with_stage("results", |mut stage| {
+        let mut loss = |k, of| {
+            stage.settings.implicit_tokens = k;
+            stage.settings.step_supervision_of = of;
+            let loss = stage.loss(0, Part::WHOLE).expect("the loss is computed");
+            let steps = loss.terms.iter().find(|(name, _)| *name == "loss_steps");
+            steps.expect("steps are supervised").1
+        };
+        // Where there is one to ask for, it is the one that is drawn.
+        let [all, drawn] = [StepSupervisionOf::All, StepSupervisionOf::Drawn].map(|of| loss(2, of));
+        assert_eq!(all, drawn);
+        // Of several the mean, which is of the size of one.
+        let [all, drawn] = [StepSupervisionOf::All, StepSupervisionOf::Drawn].map(|of| loss(5, of));
+        assert_ne!(all, drawn);
+        assert!((all / drawn - 1.0).abs() < 0.5, "{all}, {drawn}");
+    });
 }
 
 #[test]

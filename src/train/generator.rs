@@ -336,8 +336,9 @@ impl Stage for GeneratorStage<'_> {
         }
         if settings.method == Method::Semcot && step < settings.projection_steps {
             let with_thought = settings.projection_phase == ProjectionPhase::ProjectionAndThought;
-            let trains =
-                parameter.starts_with("projection.") || (parameter == "thought" && with_thought);
+            let projects = ["projection.", "alignment_projection."];
+            let trains = projects.iter().any(|prefix| parameter.starts_with(prefix))
+                || (parameter == "thought" && with_thought);
             return if trains {
                 Change::Step(1.0)
             } else {
