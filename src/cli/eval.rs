@@ -262,7 +262,7 @@ where
     }
     if let Some(path) = &arguments.json {
         let written = Written {
-            command: std::env::args().skip(1).collect(),
+            command: super::command_line(),
             device,
             modes: scores,
             sampled,

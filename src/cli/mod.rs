@@ -25,6 +25,11 @@ mod train;
 
 use clap::{Parser, Subcommand};
 
+/// What followed the program's name: written into every file of results, so that it can be made again.
+fn command_line() -> Vec<String> {
+    std::env::args().skip(1).collect()
+}
+
 /// Implicit reasoning with small language models.
 #[derive(Parser)]
 #[command(name = "semcot", version)]

@@ -106,7 +106,7 @@ where
     print_probed(&probed);
     if let Some(path) = &arguments.json {
         let written = Written {
-            command: std::env::args().skip(1).collect(),
+            command: super::command_line(),
             device,
             probed: &probed,
         };

@@ -48,7 +48,7 @@ pub struct Score {
 /// Runs the command.
 pub fn run(arguments: &Score) -> Result<(), CommandError> {
     let path = arguments.run.join(CONFIG_FILE);
-    let command = std::env::args().skip(1).collect();
+    let command = super::command_line();
     if PublishedConfig::is_in(&path)? {
         return score_published(arguments, &path, command);
     }
