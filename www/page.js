@@ -197,14 +197,15 @@ async function openLook() {
   }
 }
 
-/** Puts a problem that nobody trained on into the box, with its answer kept. */
+/** Puts a problem that nobody trained on into the box, with its answer kept. What is typed before it comes stays. */
 async function newProblem() {
   if (state.engine === null) return;
   const [seed] = crypto.getRandomValues(new Uint32Array(1));
   const chosen = family.value || familiesOf(state.engine.info)[0];
+  const before = question.value;
   try {
     const [problem] = await state.engine.problems({ family: chosen, seed });
-    setQuestion(problem.query, problem.answer, chosen);
+    if (question.value === before) setQuestion(problem.query, problem.answer, chosen);
   } catch (error) {
     update({ trouble: SemCoTError.from(error) });
   }

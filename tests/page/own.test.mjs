@@ -89,7 +89,9 @@ test("the_larger_pair_is_a_button_away_and_draws_everyday_problems", async () =>
   const families = await page.locator("#family option").evaluateAll((options) => options.map((option) => /** @type {HTMLOptionElement} */ (option).value));
   assert.deepEqual(families, ["arithmetic", "everyday", "coin"]);
   await page.selectOption("#family", "everyday");
+  const before = await page.inputValue("#question");
   await page.click("#new-problem");
+  await page.waitForFunction((before) => /** @type {HTMLTextAreaElement} */ (document.querySelector("#question")).value !== before, before);
   await page.fill("#question", "There are 7 boxes of pencils. Each box holds 6 pencils. How many pencils are there?");
   await ask(page);
   assert.equal((await readLane(page, "explicit")).answer, "42");

@@ -40,6 +40,22 @@ test("a_wrong_answer_is_shown_as_wrong_with_the_right_one", async () => {
   await close();
 });
 
+test("a_problem_that_comes_late_leaves_what_was_typed_meanwhile", async () => {
+  const { page, close } = await harness.open({ fake: true });
+  await untilReady(page);
+  await page.evaluate(() => {
+    /** @type {HTMLButtonElement} */ (document.querySelector("#new-problem")).click();
+    const question = /** @type {HTMLTextAreaElement} */ (document.querySelector("#question"));
+    question.value = "How many are five and four?";
+    question.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+  await ask(page);
+  assert.equal(await page.inputValue("#question"), "How many are five and four?");
+  await page.click("#new-problem");
+  await page.waitForFunction(() => /pears/.test(/** @type {HTMLTextAreaElement} */ (document.querySelector("#question")).value));
+  await close();
+});
+
 test("escape_stops_a_run_and_the_next_one_works", async () => {
   const { page, close } = await harness.open({ fake: true });
   await untilReady(page);
