@@ -165,7 +165,7 @@ async fn states_in_pieces() {
 }
 
 /// A request of the tiny pair with implicit tokens.
-fn request(question: Vec<u32>, sampling: Sampling, tokens_per_submit: u32) -> Request {
+fn request(question: Vec<u32>, sampling: Sampling, tokens_per_submit: u32, passes: u32) -> Request {
     let (count, thought_token) = (3, 47);
     let marked = |mark| question.iter().copied().chain(std::iter::repeat_n(mark, 3));
     Request {
@@ -174,6 +174,7 @@ fn request(question: Vec<u32>, sampling: Sampling, tokens_per_submit: u32) -> Re
             first_row: question.len() as u32,
             count,
             target_row: question.len() as u32,
+            passes,
         }),
         target_ids: marked(EMBEDDING_GIVEN).chain([46]).collect(),
         max_tokens: 12,
@@ -201,8 +202,8 @@ async fn written_tokens() {
         ..Sampling::default()
     };
     for sampling in [Sampling::default(), drawn] {
-        for (len, tokens_per_submit) in [(1, 1), (5, 4), (30, 1)] {
-            let request = request(question(len, 40), sampling, tokens_per_submit);
+        for (len, tokens_per_submit, passes) in [(1, 1, 1), (5, 4, 1), (30, 1, 1), (30, 4, 3)] {
+            let request = request(question(len, 40), sampling, tokens_per_submit, passes);
             let mut parts = Vec::new();
             let mut listen = |ids: &[u32]| {
                 parts.push(ids.to_vec());
@@ -214,14 +215,40 @@ async fn written_tokens() {
             assert_eq!(found.token_ids, expected.token_ids, "{len} {sampling:?}");
             assert_eq!(parts.concat(), found.token_ids);
             assert_eq!(parts.len(), 12 / tokens_per_submit as usize);
-            assert_eq!((found.target_passes, found.generator_passes), (12, 1));
+            assert_eq!(found.target_passes, 12);
+            assert_eq!(found.generator_passes, passes);
+            assert_eq!(expected.generator_passes, passes);
+            let found = Inspect::implicit_tokens(&mut pair, &request).await;
+            let expected = Inspect::implicit_tokens(&mut twin, &request).await;
+            let (found, expected) = (found.expect("a run"), expected.expect("a run"));
+            let pairs = found.iter().zip(&expected);
+            let largest = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(largest <= TOLERANCE, "{passes} passes: {largest}");
         }
     }
 }
 
+async fn passes_that_cannot_be_are_refused() {
+    let mut pair = tiny_pair(NoPause).await;
+    let request = |passes| request(question(5, 40), Sampling::default(), 4, passes);
+    for passes in [0, 17] {
+        let refused = Inspect::implicit_tokens(&mut pair, &request(passes)).await;
+        let error = refused.expect_err("so many passes").to_string();
+        let expected = format!("the number of the generator's passes is {passes}, ");
+        assert!(error.starts_with(&expected), "{error}");
+    }
+    let mut not_the_last_rows = request(2);
+    if let Some(input) = &mut not_the_last_rows.generator {
+        input.first_row -= 1;
+    }
+    let refused = Inspect::implicit_tokens(&mut pair, &not_the_last_rows).await;
+    let error = refused.expect_err("rows that others follow");
+    assert_eq!(error.code(), "request_option");
+}
+
 async fn listeners_end_runs() {
     let mut pair = tiny_pair(NoPause).await;
-    let request = request(question(5, 40), Sampling::default(), 4);
+    let request = request(question(5, 40), Sampling::default(), 4, 1);
     let mut stop = |_: &[u32]| ControlFlow::Break(());
     let report = pair.run(&request, &mut stop).await.expect("a run");
     assert_eq!(report.token_ids.len(), 4);
@@ -380,6 +407,7 @@ cases! {
     prompts_in_pieces_give_the_logits_of_the_twin: states_in_pieces();
     the_tokens_are_those_of_the_twin_greedy_and_drawn: written_tokens();
     a_listener_ends_a_run_between_tokens: listeners_end_runs();
+    passes_of_the_generator_that_cannot_be_are_refused: passes_that_cannot_be_are_refused();
     a_pause_ends_a_run_in_the_middle: pauses_end_runs();
     the_shipped_pair_answers_as_on_the_twin: shipped_answers();
     texts_and_rows_are_embedded_as_by_the_twin: looked_inside();

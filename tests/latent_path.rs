@@ -13,7 +13,7 @@ use cases::cases;
 use semcot::formats::manifest::Manifest;
 use semcot::formats::source::MemorySource;
 use semcot::gpu::{Gpu, GpuModel, GpuModelOptions, GpuOptions, GpuPair};
-use semcot::model::run::{Execute, GeneratorInput, Request};
+use semcot::model::run::{Execute, GeneratorInput, Inspect, Request};
 use semcot::model::step::EMBEDDING_GIVEN;
 use semcot::model::{Head, KvType, Model, Sampling};
 use semcot::reasoning::inspect::{Compare, Vector};
@@ -111,13 +111,15 @@ async fn written_tokens() {
     .expect("a pair");
     let thoughts = std::iter::repeat_n(THOUGHT_TOKEN, IMPLICIT_TOKENS as usize);
     let given = std::iter::repeat_n(EMBEDDING_GIVEN, IMPLICIT_TOKENS as usize);
-    for tokens_per_submit in [1, 5, 16] {
+    let mut of_passes: Vec<(u32, Vec<f32>)> = Vec::new();
+    for (tokens_per_submit, passes) in [(1, 1), (5, 1), (16, 1), (16, 2), (5, 4)] {
         let request = Request {
             generator: Some(GeneratorInput {
                 ids: QUESTION.into_iter().chain(thoughts.clone()).collect(),
                 first_row: QUESTION.len() as u32,
                 count: IMPLICIT_TOKENS,
                 target_row: QUESTION.len() as u32,
+                passes,
             }),
             target_ids: QUESTION
                 .into_iter()
@@ -135,7 +137,15 @@ async fn written_tokens() {
             .expect("a run");
         let expected = on_cpu.run(&request, &mut go_on).await.expect("a run");
         assert_eq!(found.token_ids, expected.token_ids, "K {tokens_per_submit}");
-        assert_eq!(found.generator_passes, 1);
+        assert_eq!(found.generator_passes, passes);
+        assert_eq!(found.submits, found.read_backs, "passes go with one submit");
+        let tokens = Inspect::implicit_tokens(&mut on_gpu, &request).await;
+        let expected = Inspect::implicit_tokens(&mut on_cpu, &request).await;
+        let (tokens, expected) = (tokens.expect("a run"), expected.expect("a run"));
+        assert_close("implicit tokens", &tokens, &expected);
+        let same = of_passes.iter().find(|(_, it)| *it == expected);
+        assert!(same.is_none_or(|(of, _)| *of == passes), "{passes} passes");
+        of_passes.push((passes, expected));
         let most = 12_u32.div_ceil(tokens_per_submit) + 1;
         assert!(
             found.read_backs <= most,

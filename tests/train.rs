@@ -301,10 +301,23 @@ fn an_exported_pair_computes_what_training_did() {
     for stage in ["tokenizer", "target", "sentence-transformer", "generator"] {
         finish(train(&folder, "run", stage), stage);
     }
-    let config = Config::read(&folder.join("tiny.toml")).expect("the configuration is right");
-    let k = config.generator.implicit_tokens;
-    let run = Run::new(config, folder.join("run"), Begin::Resume, Backend::Flex);
-    let out = folder.join("model");
+    an_exported_run_computes_what_training_did(&folder, "tiny.toml", "run");
+
+    let again = format!(
+        "extends = \"tiny.toml\"\nname = \"again\"\nearlier = '{}'\n[generator]\npasses = 3\n",
+        folder.join("run").display()
+    );
+    fs::write(folder.join("again.toml"), again).expect("the test folder can be written");
+    let trained = train_as(&folder, "again", "generator", "again.toml");
+    finish(trained, "generator");
+    an_exported_run_computes_what_training_did(&folder, "again.toml", "again");
+}
+
+fn an_exported_run_computes_what_training_did(folder: &Path, config: &str, run: &str) {
+    let config = Config::read(&folder.join(config)).expect("the configuration is right");
+    let (k, passes) = (config.generator.implicit_tokens, config.generator.passes);
+    let out = folder.join(run).join("model");
+    let run = Run::new(config, folder.join(run), Begin::Resume, Backend::Flex);
     export(&run, &out, WeightType::F32).expect("the run can be exported");
     let open = |name: &str| FileSource::open(&out.join(name)).expect("the file opens");
     let options = ExecutorOptions {
@@ -337,6 +350,7 @@ fn an_exported_pair_computes_what_training_did() {
             first_row: question.len() as u32,
             count: k as u32,
             target_row: question.len() as u32,
+            passes: passes as u32,
         }),
         max_tokens: 1,
         end_token: vocabulary.end,

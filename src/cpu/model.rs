@@ -220,6 +220,30 @@ impl CpuModel {
         Ok(Some(values))
     }
 
+    /// Reads the positions from `first` on again, with `rows` `[any, hidden_size]` in place of their tokens, and gives their
+    /// hidden states. Nothing when the pause says to stop.
+    pub(super) async fn pass_again<P: Pause>(
+        &mut self,
+        rows: Vec<f32>,
+        first: usize,
+        pauses: &mut Pauses<P>,
+    ) -> Option<Vec<f32>> {
+        let config = &self.model.config;
+        let count = rows.len() / config.hidden_size;
+        let steps = forward(config, &self.model.weights, Head::HiddenStates.into());
+        self.tokens[first..first + count].fill(EMBEDDING_GIVEN);
+        (self.given, self.given_rows) = (rows, 0);
+        let mut hidden = Vec::new();
+        for rows in pieces(count) {
+            let rows = first + rows.start..first + rows.end;
+            if self.piece(rows, &steps, pauses).await.is_break() {
+                return None;
+            }
+            hidden.extend_from_slice(&self.slots[index(Slot::Hidden)]);
+        }
+        Some(hidden)
+    }
+
     /// A sentence transformer's embedding of rows `[any, hidden_size]` of the residual stream; nothing
     /// when the pause says to stop.
     ///

@@ -143,8 +143,15 @@ impl<P: Pause> CpuPair<P> {
         };
         let width = generator.config().hidden_size;
         let first = input.first_row as usize * width;
-        let wanted = &hidden[first..][..input.count as usize * width];
-        Ok(Some(generator.project(wanted)))
+        let mut wanted = hidden[first..][..input.count as usize * width].to_vec();
+        for _ in 1..input.passes {
+            let again = generator.pass_again(wanted, input.first_row as usize, &mut self.pauses);
+            let Some(hidden) = again.await else {
+                return Ok(None);
+            };
+            wanted = hidden;
+        }
+        Ok(Some(generator.project(&wanted)))
     }
 
     /// Reads the prompt and writes; ends early where the pause or the listener says so.
@@ -215,7 +222,7 @@ impl<P: Pause> Execute for CpuPair<P> {
         let given = match &request.generator {
             None => Some(Vec::new()),
             Some(input) => {
-                report.generator_passes = 1;
+                report.generator_passes = input.passes;
                 let given = self.implicit_tokens_of(input).await?;
                 report.ms.generator = Some(now_ms() - started);
                 given

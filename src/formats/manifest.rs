@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::gguf::shard_names;
+use crate::model::MOST_PASSES;
 
 /// Name of the manifest in its folder.
 pub const FILE_NAME: &str = "semcot.json";
@@ -43,6 +44,10 @@ pub struct Manifest {
     pub implicit_tokens: u32,
     /// Which rows of the generator become implicit tokens.
     pub implicit_from: ImplicitFrom,
+    /// How often the generator goes over its `<thought>` positions, each time with the hidden states of the time before
+    /// in their place.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub generator_passes: u32,
     /// What stands around question, reasoning and answer.
     pub prompts: Prompts,
     /// Text of the token that ends an answer.
@@ -60,6 +65,15 @@ pub struct Manifest {
     /// What the implicit tokens were found to read like.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alignment: Vec<Alignment>,
+}
+
+fn once() -> u32 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde hands references over
+fn is_once(passes: &u32) -> bool {
+    *passes == once()
 }
 
 /// Which rows of the generator's hidden states become implicit tokens.
@@ -226,6 +240,17 @@ impl Manifest {
             if !(1..=MAX_TOKENS).contains(&count) {
                 return Err(field(name, count, "a number from 1 to 65536"));
             }
+        }
+        let most = match self.implicit_from {
+            ImplicitFrom::ThoughtPositions => MOST_PASSES,
+            ImplicitFrom::LastQuestionToken => 1,
+        };
+        if !(1..=most).contains(&self.generator_passes) {
+            return Err(field(
+                "generator_passes",
+                self.generator_passes,
+                "a number from 1 to 16; 1 where implicit_from is not \"thought_positions\"",
+            ));
         }
         self.files.target.check_all("files.target")?;
         self.files.generator.check_all("files.generator")?;

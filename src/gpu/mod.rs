@@ -4,6 +4,7 @@
 //! nothing here knows about tokenizers, prompts or files' formats.
 
 mod activations;
+mod again;
 mod buffers;
 mod device;
 mod dispatch;

@@ -283,6 +283,7 @@ impl GpuModel {
             config,
             weights: &self.weights,
             activations: &activations,
+            given: &activations.given,
         };
         let steps = forward(config, &self.model.weights, options);
         let wanted = if last_row_only {
@@ -339,14 +340,28 @@ impl GpuModel {
 impl GpuModel {
     /// A pass over all rows of a prompt on the model's own buffers, for looking at what it leaves there.
     pub(super) fn compiled(&self, options: ForwardOptions) -> Result<Program, GpuError> {
-        let compiler = Compiler {
+        self.compiler(&self.activations.given).prompt(
+            &forward(&self.model.config, &self.model.weights, options),
+            Wanted::AllRows,
+        )
+    }
+
+    /// A pass that reads the hidden states of the pass before, where ids say so, and ends with new ones.
+    pub(super) fn compiled_again(&self) -> Result<Vec<Dispatch>, GpuError> {
+        let options = Head::HiddenStates.into();
+        let steps = forward(&self.model.config, &self.model.weights, options);
+        let compiler = self.compiler(&self.activations.hidden);
+        Ok(compiler.prompt(&steps, Wanted::AllRows)?.body)
+    }
+
+    fn compiler<'a>(&'a self, given: &'a wgpu::Buffer) -> Compiler<'a> {
+        Compiler {
             gpu: &self.gpu,
             config: &self.model.config,
             weights: &self.weights,
             activations: &self.activations,
-        };
-        let steps = forward(&self.model.config, &self.model.weights, options);
-        compiler.prompt(&steps, Wanted::AllRows)
+            given,
+        }
     }
 
     /// Encodes a [compiled](Self::compiled) pass over the prompt that was written.
@@ -425,6 +440,7 @@ fn compile(
         config: &model.config,
         weights,
         activations,
+        given: &activations.given,
     };
     let steps = |head| {
         forward(

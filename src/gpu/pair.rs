@@ -1,11 +1,12 @@
 //! A target and the generator of its implicit tokens, and the run of a question through them: the
-//! generator's pass, the projection, the target's pass and the first tokens in one submit, then K
+//! generator's passes, the projection, the target's pass and the first tokens in one submit, then K
 //! tokens a submit. Only token ids come back.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::activations::{MAX_GIVEN, MAX_ROWS, RUN_BYTES};
+use super::again::Again;
 use super::dispatch::{Dispatch, encode};
 use super::linear::Linear;
 use super::sentence::GpuSentenceTransformer;
@@ -18,6 +19,8 @@ use crate::model::{ModelError, RunState, Sampling, check_pair};
 /// A generator and its way into the target.
 struct Source {
     model: GpuModel,
+    /// Its passes behind the first.
+    again: Again,
     /// The wanted hidden rows to the target's given embeddings.
     project: Vec<Dispatch>,
 }
@@ -209,12 +212,13 @@ impl GpuPair {
             timestamps.map(|it| (it, Phase::Generator)),
             None,
         );
+        report.dispatches += source.again.encode(encoder, &source.model, input);
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
             label: Some("projection"),
             timestamp_writes: timestamps.and_then(|it| it.writes(Phase::Generator, false, true)),
         });
         report.dispatches += encode(&self.gpu, &mut pass, &source.project, input.count);
-        report.generator_passes = 1;
+        report.generator_passes = input.passes;
     }
 
     fn encode_prefill(
@@ -355,5 +359,9 @@ fn connect(gpu: &Gpu, model: GpuModel, target: &GpuModel) -> Result<Source, GpuE
             compact: true,
         },
     )?;
-    Ok(Source { model, project })
+    Ok(Source {
+        again: Again::new(&model)?,
+        model,
+        project,
+    })
 }

@@ -45,6 +45,9 @@ pub(super) struct Compiler<'a> {
     pub(super) config: &'a LlamaConfig,
     pub(super) weights: &'a [Weight],
     pub(super) activations: &'a Activations,
+    /// The rows that are read where ids say that they are no token's: [`Activations::given`], or the hidden states of the
+    /// pass before.
+    pub(super) given: &'a wgpu::Buffer,
 }
 
 impl Compiler<'_> {
@@ -127,7 +130,7 @@ impl Compiler<'_> {
                 run,
                 &self.weights[table.0],
                 &activations.tokens,
-                &activations.given,
+                self.given,
                 activations.slot(out),
             ),
             Step::RmsNorm { x, weight, out } => {

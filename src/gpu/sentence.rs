@@ -59,6 +59,7 @@ impl GpuSentenceTransformer {
             config,
             weights: &weights,
             activations: &activations,
+            given: &activations.given,
         };
         let steps = forward(config, &model.weights, Head::Sentence.into());
         let program = compiler.prompt(&steps, Wanted::AllRows)?;

@@ -24,7 +24,9 @@ pub use generate::{EndedBy, GenerateOptions, Generated, generate};
 pub use kv_cache::KvType;
 pub use llama::{ForwardOptions, Head, forward};
 pub use load::{Chunk, read_weights};
-pub use request::{RequestError, check_ids, check_pair, check_sentence_transformer, insert_given};
+pub use request::{
+    MOST_PASSES, RequestError, check_ids, check_pair, check_sentence_transformer, insert_given,
+};
 pub use rope::{rope_frequencies, rope_table};
 pub use sampling::{REPETITION_WINDOW, Sampling};
 pub use state::RunState;
@@ -70,6 +72,8 @@ pub struct Generator {
     pub implicit_tokens: u32,
     /// Which of its rows become implicit tokens.
     pub implicit_from: ImplicitFrom,
+    /// How often it goes over its `<thought>` positions.
+    pub passes: u32,
     /// Width of an implicit token: the target's hidden size.
     pub target_hidden_size: usize,
 }
@@ -174,10 +178,16 @@ impl Generator {
                 ));
             }
         };
+        let passes = metadata.u32("semcot.passes")?.unwrap_or(1);
+        if !(1..=MOST_PASSES).contains(&passes) {
+            let expected = "a number from 1 to 16";
+            return Err(ModelFault::config("semcot.passes", passes, expected));
+        }
         Ok(Self {
             thought_token_id,
             implicit_tokens,
             implicit_from,
+            passes,
             target_hidden_size,
         })
     }

@@ -6,6 +6,9 @@ use super::step::EMBEDDING_GIVEN;
 use super::weights::SENTENCE_HEAD;
 use super::{Model, ModelFault, Sentence};
 
+/// Most passes of a generator over its `<thought>` positions.
+pub const MOST_PASSES: u32 = 16;
+
 /// A request that cannot be run on a pair of models.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
@@ -194,12 +197,27 @@ impl Request {
             });
         }
         let count = input.count as usize;
+        if !(1..=MOST_PASSES).contains(&input.passes) {
+            return Err(RequestError::Option {
+                option: "the number of the generator's passes",
+                found: input.passes.to_string(),
+                expected: "a number from 1 to 16",
+            });
+        }
         check_rows(
             "rows of the generator",
             input.first_row,
             input.count,
             input.ids.len(),
         )?;
+        let end = u64::from(input.first_row) + u64::from(input.count);
+        if input.passes > 1 && end != input.ids.len() as u64 {
+            return Err(RequestError::Option {
+                option: "the row behind those that the generator reads again",
+                found: end.to_string(),
+                expected: "the end of the generator's prompt",
+            });
+        }
         check_rows(
             "rows of the target",
             input.target_row,

@@ -19,6 +19,9 @@ pub struct GeneratorInput {
     pub count: u32,
     /// Row of the target's input where the first projected row goes.
     pub target_row: u32,
+    /// Passes over the projected rows, at least 1. From the second on each row reads its own hidden state of the pass
+    /// before in place of its token; the rows before them are read once.
+    pub passes: u32,
 }
 
 /// One question to the target, ready to run.

@@ -179,6 +179,7 @@ impl<E: Execute> Pair<E> {
             end_token,
             thought_token,
             implicit_from: manifest.implicit_from,
+            generator_passes: manifest.generator_passes,
         };
         Ok(Pair {
             executor,

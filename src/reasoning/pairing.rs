@@ -183,6 +183,7 @@ pub async fn write_manifest(
         license: options.license.clone(),
         implicit_tokens: asked.implicit_tokens,
         implicit_from: asked.implicit_from,
+        generator_passes: asked.passes,
         prompts: options.prompts.clone(),
         end_token: vocabulary.tokens.swap_remove(end as usize),
         max_tokens: options.max_tokens,

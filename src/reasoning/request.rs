@@ -29,6 +29,8 @@ pub struct Prompts {
     pub thought_token: u32,
     /// Which of the generator's rows are projected.
     pub implicit_from: ImplicitFrom,
+    /// The generator's passes over its `<thought>` positions.
+    pub generator_passes: u32,
 }
 
 /// How much to write, and how it is fetched.
@@ -79,6 +81,7 @@ impl Prompts {
                     },
                     count,
                     target_row: question_length,
+                    passes: self.generator_passes,
                 })
             }
         };

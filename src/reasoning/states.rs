@@ -41,6 +41,7 @@ impl<E: Inspect> Pair<E> {
         let mut question_ids = before.target_ids.clone();
         if let Some(input) = &mut before.generator {
             input.first_row = input.target_row.saturating_sub(1);
+            input.passes = 1;
             question_ids.truncate(input.target_row as usize);
         }
         let in_generator = self.executor.implicit_tokens(&before).await;

@@ -4,7 +4,7 @@ mod steps;
 
 use super::{Linear, matmul, sample, select};
 use crate::formats::source::ByteSource;
-use crate::model::step::Slot;
+use crate::model::step::{EMBEDDING_GIVEN, Slot};
 use crate::model::{
     ForwardOptions, Head, KvType, Model, ModelError, RequestError, RunState, Sampling, check_ids,
     forward, read_weights, rope_frequencies, rope_table,
@@ -237,6 +237,24 @@ impl Executor {
             given,
         );
         Ok(())
+    }
+
+    /// Reads `count` positions again: in place of their tokens their hidden states, which are rows `first` and further ones
+    /// of those of the pass before.
+    pub(super) fn pass_again(&mut self, first: u32, position: u32, count: u32) {
+        let width = self.model.config.hidden_size;
+        let given = self.slots.hidden[first as usize * width..][..count as usize * width].to_vec();
+        self.tokens[position as usize..][..count as usize].fill(EMBEDDING_GIVEN);
+        self.run = RunState {
+            rows: count,
+            position,
+            ..RunState::default()
+        };
+        let options = Head::HiddenStates.into();
+        self.execute(
+            &forward(&self.model.config, &self.model.weights, options),
+            &given,
+        );
     }
 
     /// Puts a prompt at position 0; `run` says what is to be written behind it.

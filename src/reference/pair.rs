@@ -88,7 +88,12 @@ impl PairExecutor {
         };
         let generator = self.generator.as_mut().ok_or(RequestError::NoGenerator)?;
         generator.pass(&input.ids, &[], Head::HiddenStates.into())?;
-        Ok(generator.project(input.first_row, input.count))
+        let mut first = input.first_row;
+        for _ in 1..input.passes {
+            generator.pass_again(first, input.first_row, input.count);
+            first = 0;
+        }
+        Ok(generator.project(first, input.count))
     }
 
     fn check(&self, request: &Request) -> Result<(), RequestError> {
@@ -151,7 +156,7 @@ impl Execute for PairExecutor {
         Ok(Report {
             token_ids,
             target_passes,
-            generator_passes: u32::from(request.generator.is_some()),
+            generator_passes: request.generator.as_ref().map_or(0, |it| it.passes),
             ms: Milliseconds {
                 generator: Some(generated - started),
                 prefill: Some(prefilled - generated),

@@ -37,13 +37,6 @@ pub fn export(run: &Run, out: &Path, weight_type: WeightType) -> Result<Manifest
             message,
         });
     }
-    if config.generator.passes != 1 {
-        return Err(TrainError::Setting {
-            field: "generator.passes",
-            message: "the engine goes over the generator once: only runs with 1 can be exported"
-                .into(),
-        });
-    }
     let vocabulary = run.vocabulary()?;
     let target = run.target(&vocabulary)?;
     let writer = FileWriter {
@@ -86,6 +79,7 @@ pub fn export(run: &Run, out: &Path, weight_type: WeightType) -> Result<Manifest
         license: LICENSE.into(),
         implicit_tokens: config.generator.eval_implicit_tokens() as u32,
         implicit_from: config.generator.implicit_from,
+        generator_passes: config.generator.passes as u32,
         prompts: Prompts {
             question: QUESTION_PROMPT.into(),
             reasoning: REASON.into(),
@@ -233,6 +227,8 @@ impl FileWriter<'_> {
             "semcot.implicit_from",
             Value::String(settings.implicit_from.name().into()),
         );
+        file.metadata
+            .set("semcot.passes", Value::U32(settings.passes as u32));
         let mut table = Rows::of(&model.embedding);
         let thought = Rows::of(&generator.thought);
         let at = self.vocabulary.thought as usize * table.cols;

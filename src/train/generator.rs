@@ -266,15 +266,9 @@ impl<'a> GeneratorStage<'a> {
         }
     }
 
-    /// What is written for every example, as [`write`] draws it.
-    pub fn write_sampled(
-        &self,
-        examples: &[Example],
-        most_tokens: usize,
-        samplings: &[Sampling],
-    ) -> Vec<Written> {
-        let k = self.settings.eval_implicit_tokens();
-        let vectors = self.vectors(examples, k);
+    /// What the target reads of every example before it writes, given the vectors of all.
+    pub fn prompt(&self, examples: &[Example], vectors: &Tensor<2>) -> Prompt {
+        let k = vectors.dims()[0] / examples.len();
         let target = AdaptedTarget::untrained(self.target.clone());
         let sequence = |(i, question)| {
             vec![
@@ -285,13 +279,23 @@ impl<'a> GeneratorStage<'a> {
         };
         let questions = questions_of(examples).into_iter();
         let sequences: Vec<Vec<Piece<'_>>> = questions.enumerate().map(sequence).collect();
-        let (x, lengths) = target.pack(&sequences, Some(&vectors));
-        let prompt = Prompt {
+        let (x, lengths) = target.pack(&sequences, Some(vectors));
+        Prompt {
             x,
             lengths,
             target_passes: vec![0; examples.len()],
             generator_passes: self.source.passes(),
-        };
+        }
+    }
+
+    /// What the target writes behind a prompt, as [`write`] draws it.
+    pub fn write_behind(
+        &self,
+        prompt: Prompt,
+        most_tokens: usize,
+        samplings: &[Sampling],
+    ) -> Vec<Written> {
+        let target = AdaptedTarget::untrained(self.target.clone());
         write(&target, prompt, self.frame.end, most_tokens, samplings)
     }
 }
@@ -452,6 +456,7 @@ impl Answers for GeneratorStage<'_> {
     }
 
     fn write(&self, examples: &[Example], most_tokens: usize) -> Vec<Written> {
-        self.write_sampled(examples, most_tokens, &[])
+        let vectors = self.vectors(examples, self.settings.eval_implicit_tokens());
+        self.write_behind(self.prompt(examples, &vectors), most_tokens, &[])
     }
 }

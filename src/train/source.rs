@@ -202,7 +202,8 @@ impl Generator {
             .hidden(x.select(0, rows), &packing, Reach::Causal)
     }
 
-    /// The `<thought>` positions read again and again behind a question that is read once.
+    /// The `<thought>` positions read again and again behind a question that is read once: in the second pass on, what the
+    /// pass before has made of them stands in their place.
     fn hidden_after_passes(&self, questions: &[&[u32]], k: usize) -> Tensor<2> {
         let lengths: Vec<usize> = questions.iter().map(|question| question.len()).collect();
         let question_rows = self.model.embed(&questions.concat());
@@ -221,15 +222,9 @@ impl Generator {
         };
         let scale = self.model.embedding_scale();
         let thought = (self.thought.clone().mul_scalar(scale)).repeat_dim(0, k * lengths.len());
-        let again = |states: Option<Tensor<2>>| {
-            let x = match states {
-                Some(states) => states.add(thought.clone()),
-                None => thought.clone(),
-            };
-            decoder.hidden_after(&prefix, x, &packing, Reach::Causal)
-        };
-        let first = again(None);
-        (1..self.passes).fold(first, |states, _| again(Some(states)))
+        (0..self.passes).fold(thought, |states, _| {
+            decoder.hidden_after(&prefix, states, &packing, Reach::Causal)
+        })
     }
 }
 

@@ -247,6 +247,7 @@ impl Run {
             files,
             begin: self.begin,
             to_beat: None,
+            epoch_figures: None,
             device: &self.device,
         }
     }

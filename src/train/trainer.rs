@@ -224,8 +224,15 @@ pub struct Training<'a> {
     pub begin: Begin,
     /// Score of the weights that the stage begins with, where only better ones are to replace them.
     pub to_beat: Option<f64>,
+    /// What is to be said of the steps since the last validation, beside what validation finds. Of a schedule whose
+    /// checkpoints are taken where it validates.
+    pub epoch_figures: Option<&'a EpochFigures<'a>>,
     pub device: &'a Device,
 }
+
+/// Adds to the figures of a validation, or changes them, given the number of the first step since the last one, from 0
+/// on, and what those steps found.
+pub type EpochFigures<'a> = dyn Fn(usize, &[Stepped], &mut Map<String, Value>) + 'a;
 
 /// What one step found.
 pub struct Stepped {
@@ -290,6 +297,7 @@ pub fn train<S: Stage>(stage: &mut S, training: &Training<'_>) -> Result<Positio
     let mut position = start(stage, &mut optimizer, training)?;
     let mut metrics = Metrics::open(&files.metrics(), position.step)?;
     let bar = progress_bar(training.name, schedule.steps, position.step);
+    let mut epoch: Vec<Stepped> = Vec::new();
 
     if schedule.steps == 0 {
         let validation = stage.validate()?;
@@ -302,29 +310,31 @@ pub fn train<S: Stage>(stage: &mut S, training: &Training<'_>) -> Result<Positio
     while position.step < schedule.steps {
         let step = position.step;
         let began = Instant::now();
-        let Stepped {
-            loss,
-            terms,
-            gradient_norm,
-            learning_rate,
-        } = take_step(stage, &mut optimizer, schedule, step, training.threads)?;
+        let stepped = take_step(stage, &mut optimizer, schedule, step, training.threads)?;
         position.step += 1;
         let step = position.step;
         bar.set_position(step as u64);
 
         if step % METRICS_EVERY == 0 || step == schedule.steps {
             let mut line = json!({
-                "step": step, "loss": loss, "gradient_norm": gradient_norm, "learning_rate": learning_rate,
-                "ms": began.elapsed().as_millis() as u64,
+                "step": step, "loss": stepped.loss, "gradient_norm": stepped.gradient_norm,
+                "learning_rate": stepped.learning_rate, "ms": began.elapsed().as_millis() as u64,
             });
-            for (name, value) in terms {
+            for (name, value) in &stepped.terms {
                 line[name] = json!(value);
             }
-            bar.set_message(format!("loss {loss:.4}"));
+            bar.set_message(format!("loss {:.4}", stepped.loss));
             metrics.write(&line)?;
         }
+        if training.epoch_figures.is_some() {
+            epoch.push(stepped);
+        }
         if step % training.validate_every == 0 || step == schedule.steps {
-            let validation = stage.validate()?;
+            let mut validation = stage.validate()?;
+            if let Some(add) = training.epoch_figures {
+                add(step - epoch.len(), &epoch, &mut validation.figures);
+                epoch.clear();
+            }
             if position.is_better(validation.score) {
                 position.best = Some((validation.score, step));
                 checkpoint::save(&files.best(), stage.parameters(), None, &position)?;

@@ -120,6 +120,21 @@ fn close(what: &str, found: &[f32], expected: &[f32]) {
     }
 }
 
+/// What `semcot score` writes of a run.
+fn scored(folder: &Path, run: &Path) -> Value {
+    let json = folder.join("score.json");
+    let mut score = semcot(&["score"]);
+    score
+        .arg("--run")
+        .arg(run)
+        .arg("--data")
+        .arg(folder)
+        .arg("--json")
+        .arg(&json);
+    printed(score);
+    serde_json::from_slice(&fs::read(&json).expect("a score")).expect("JSON")
+}
+
 #[test]
 fn published_folders_are_trained_scored_and_exported() {
     let folder = prepared("chain");
@@ -163,21 +178,34 @@ fn published_folders_are_trained_scored_and_exported() {
     let said = refused(anew);
     assert!(said.contains("pass --resume"), "{said}");
 
-    let json = folder.join("score.json");
     let run = folder.join("run");
-    let mut score = semcot(&["score"]);
-    score
-        .arg("--run")
-        .arg(&run)
-        .arg("--data")
-        .arg(&folder)
-        .arg("--json")
-        .arg(&json);
-    printed(score);
-    let score: Value = serde_json::from_slice(&fs::read(&json).expect("a score")).expect("JSON");
-    assert_eq!(score["modes"]["implicit"]["n"], 6);
-    assert_eq!(score["sampled"][0]["modes"]["implicit"]["n"], 6);
-    assert_eq!(score["data_set"], "small");
+    let as_published = scored(&folder, &run);
+    let score = &as_published["modes"]["implicit"];
+    assert_eq!(score["n"], 6);
+    assert_eq!(as_published["sampled"][0]["modes"]["implicit"]["n"], 6);
+    assert_eq!(as_published["data_set"], "small");
+    assert!(
+        score["published_ms"]["mean"].as_f64() > Some(0.0),
+        "{score}"
+    );
+    assert_eq!(score.get("ms"), None, "times of two kinds");
+
+    let config = run.join("config.toml");
+    let text = fs::read_to_string(&config).expect("the run's configuration");
+    let timed = text.replace("timing = \"published\"", "timing = \"text_to_text\"");
+    assert_ne!(timed, text);
+    fs::write(&config, timed).expect("the test folder can be written");
+    let from_text = scored(&folder, &run);
+    let score = &from_text["modes"]["implicit"];
+    assert!(score["ms"]["median"].as_f64() > Some(0.0), "{score}");
+    assert_eq!(score.get("published_ms"), None, "times of two kinds");
+    for rule in ["strict", "official", "tokens"] {
+        assert_eq!(
+            score[rule], as_published["modes"]["implicit"][rule],
+            "{rule}"
+        );
+    }
+    fs::write(&config, text).expect("the test folder can be written");
 
     let out = folder.join("model");
     let mut export = semcot(&["export", "--weights", "F32"]);
@@ -228,6 +256,7 @@ fn the_engine_computes_what_training_did(folder: &Path, out: &Path) {
             first_row,
             count: k as u32,
             target_row,
+            passes: 1,
         }),
         max_tokens: 1,
         end_token: stage.frame.end,

@@ -71,6 +71,7 @@ fn implicit_request() -> Request {
             first_row: QUESTION.len() as u32,
             count: IMPLICIT_TOKENS,
             target_row: QUESTION.len() as u32,
+            passes: 1,
         }),
         target_ids: question.chain(marks).chain([build::ANSWER_TOKEN]).collect(),
         max_tokens: MAX_TOKENS,

@@ -10,6 +10,7 @@ fn manifest() -> Manifest {
         license: "MIT".into(),
         implicit_tokens: 4,
         implicit_from: ImplicitFrom::ThoughtPositions,
+        generator_passes: 1,
         prompts: Prompts {
             question: "Question: ".into(),
             reasoning: "<reason>".into(),
@@ -106,10 +107,16 @@ fn a_split_model_lists_all_of_its_files_in_their_order() {
 
 #[test]
 fn numbers_and_digests_out_of_range_are_refused() {
-    let broken: [fn(&mut Manifest); 8] = [
+    let broken: [fn(&mut Manifest); 11] = [
         |it| it.format = 2,
         |it| it.implicit_tokens = 0,
         |it| it.max_tokens = u32::MAX,
+        |it| it.generator_passes = 0,
+        |it| it.generator_passes = 17,
+        |it| {
+            it.generator_passes = 2;
+            it.implicit_from = ImplicitFrom::LastQuestionToken;
+        },
         |it| it.files.generator.bytes = 0,
         |it| it.files.generator.bytes = u64::MAX,
         |it| it.files.target.sha256 = "ABC".into(),
@@ -122,6 +129,15 @@ fn numbers_and_digests_out_of_range_are_refused() {
         let error = Manifest::parse(manifest.to_json().as_bytes()).unwrap_err();
         assert_eq!(error.code(), "manifest_field", "case {index}");
     }
+}
+
+#[test]
+fn a_generator_goes_over_its_thoughts_once_where_nothing_is_said() {
+    let mut manifest = manifest();
+    assert!(!manifest.to_json().contains("generator_passes"));
+    manifest.generator_passes = 4;
+    let again = Manifest::parse(manifest.to_json().as_bytes()).unwrap();
+    assert_eq!(again.generator_passes, 4);
 }
 
 #[test]

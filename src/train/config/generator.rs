@@ -65,7 +65,7 @@ pub struct GeneratorSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced_until: Option<usize>,
     /// How often the generator goes over its `<thought>` positions; from the second time on with the states of the time
-    /// before added to their inputs. 1 as published; only with 1 the engine runs the pair.
+    /// before in their place. 1 as published.
     #[serde(default = "one")]
     pub passes: usize,
     /// What the methods that it is compared with are set to.

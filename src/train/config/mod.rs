@@ -18,6 +18,7 @@ use super::llama::LlamaSizes;
 use super::optimizer::OptimizerSettings;
 use super::written::{Written, WrittenSettings};
 use crate::formats::manifest::ImplicitFrom;
+use crate::model::MOST_PASSES;
 use crate::problems::{self, Family, Split};
 
 /// Everything that decides what a run trains.
@@ -419,7 +420,7 @@ impl Config {
             let message = "only method \"semcot\" has a projection: \"shared\" is meant";
             return wrong("generator.alignment_projection", message.into());
         }
-        if !(1..=16).contains(&generator.passes) {
+        if !(1..=MOST_PASSES as usize).contains(&generator.passes) {
             return wrong(
                 "generator.passes",
                 format!("{} is not from 1 to 16", generator.passes),

@@ -34,6 +34,8 @@ pub struct PublishedConfig {
     #[serde(default)]
     pub best_value: BestValue,
     #[serde(default)]
+    pub logged_losses: LoggedLosses,
+    #[serde(default)]
     pub items: ItemSettings,
     #[serde(default)]
     pub tokens: TokenSettings,
@@ -102,6 +104,18 @@ pub enum BestValue {
     Restarts,
     /// The best of the first phase.
     Carried,
+}
+
+/// What stands in the metrics as the sentence transformer's losses of an epoch (METHOD, Q13). Nothing is chosen by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoggedLosses {
+    /// As published: for training the sum of the batches' means over the number of items, for validation the mean over the
+    /// items, over their number once more. The two cannot be compared.
+    #[default]
+    Published,
+    /// The mean over the items, for both.
+    Means,
 }
 
 /// Which items are used.
@@ -244,6 +258,20 @@ pub struct EvaluationSettings {
     pub top_k: u32,
     pub top_p: f32,
     pub long_answers: LongAnswers,
+    pub timing: QuestionTiming,
+}
+
+/// What counts into the time of a question (METHOD, Q19). Questions are asked one at a time either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuestionTiming {
+    /// As published: the generator's pass and the target's writing, and a collection of free memory between them; not the
+    /// tokenizing, the look-up of the target's input, nor the text of what was written. Nothing waits for the device but
+    /// what reads from it.
+    #[default]
+    Published,
+    /// From the text of the question to the text of the answer.
+    TextToText,
 }
 
 /// Answers of more tokens than what they were asked with (METHOD, Q7).
@@ -274,6 +302,7 @@ impl Default for EvaluationSettings {
             top_k: 50,
             top_p: 0.9,
             long_answers: LongAnswers::default(),
+            timing: QuestionTiming::default(),
         }
     }
 }

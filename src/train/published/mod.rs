@@ -6,6 +6,7 @@
 pub mod config;
 pub mod export;
 pub mod items;
+mod logged;
 mod models;
 pub mod orders;
 pub mod run;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::Device;
+use serde_json::{Map, Value};
 
 use super::super::alignment::Alignment;
 use super::super::checkpoint;
@@ -19,9 +20,10 @@ use super::super::llama::Llama;
 use super::super::sentence_transformer::{SentenceStage, SentenceTransformer};
 use super::super::source::{Generator, Source};
 use super::super::stages::{Backend, GENERATOR, SENTENCE_TRANSFORMER, keep_configuration};
-use super::super::trainer::{Begin, Stage, StageFiles, Training, train};
+use super::super::trainer::{Begin, EpochFigures, Stage, StageFiles, Stepped, Training, train};
 use super::config::{BestValue, Phase, Phases, PublishedConfig, SelectionItems};
 use super::items::{self, PublishedItem};
+use super::logged;
 use super::orders::{self, Orders};
 use super::settings;
 
@@ -205,6 +207,7 @@ impl PublishedRun {
         phase: PhaseName,
         schedule: &Schedule,
         validate_every: usize,
+        epoch_figures: &EpochFigures<'_>,
     ) -> Result<(), TrainError> {
         let mut to_beat = None;
         if phase == PhaseName::All {
@@ -226,6 +229,7 @@ impl PublishedRun {
             files: &self.files(folder, phase),
             begin: self.begin,
             to_beat,
+            epoch_figures: Some(epoch_figures),
             device: &self.device,
         };
         train(stage, &training)?;
@@ -265,12 +269,19 @@ impl PublishedRun {
                 batches,
                 validation: Arc::new(of(&split.validation)),
             };
+            let (batches, validated) = (stage.batches.clone(), stage.validation.len());
+            let figures = |first: usize, steps: &[Stepped], figures: &mut Map<String, Value>| {
+                let sizes = (first..).map(|step| batches.count(step, batch));
+                let logged = self.config.logged_losses;
+                logged::of_sentence_transformer(logged, validated, steps, sizes, figures);
+            };
             self.train_phase(
                 &mut stage,
                 SENTENCE_TRANSFORMER,
                 phase,
                 &schedule,
                 steps_of_epoch,
+                &figures,
             )?;
         }
         Ok(())
@@ -379,7 +390,20 @@ impl PublishedRun {
                 (batches, schedule, phase.linear_steps(steps)),
                 validation.clone(),
             )?;
-            self.train_phase(&mut stage, GENERATOR, phase, &schedule, steps_of_epoch)?;
+            let batches = stage.batches.clone();
+            let batch_loss = stage.settings.batch_loss;
+            let figures = |first: usize, steps: &[Stepped], figures: &mut Map<String, Value>| {
+                let sizes = (first..).map(|step| batches.count(step, batch));
+                logged::of_generator(batch_loss, steps, sizes, figures);
+            };
+            self.train_phase(
+                &mut stage,
+                GENERATOR,
+                phase,
+                &schedule,
+                steps_of_epoch,
+                &figures,
+            )?;
         }
         Ok(())
     }

@@ -3,24 +3,26 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::slice;
+use std::time::Instant;
 
 use serde::Serialize;
 
 use super::super::checkpoint::write_whole;
+use super::super::decode::Written;
 use super::super::error::TrainError;
 use super::super::examples::Example;
 use super::super::generator::GeneratorStage;
 use super::super::score::Score;
-use super::config::EvaluationSettings;
+use super::config::{EvaluationSettings, QuestionTiming};
 use super::run::PublishedRun;
 use super::tokens::PairTokenizers;
+use crate::evaluation::run::Timing;
 use crate::evaluation::{AnswerKind, Item, Tally};
 use crate::model::Sampling;
 use crate::problems::Random;
 use crate::reasoning::Mode;
-
-/// Questions that are answered at a time.
-const CHUNK: usize = 100;
+use crate::reasoning::comparison::Spread;
 
 /// Scores of a published run, in the form of what `semcot eval --json` writes.
 #[derive(Clone, Debug, Serialize)]
@@ -32,25 +34,39 @@ pub struct PublishedScore {
     /// Of the training.
     pub seed: u64,
     /// With the most likely tokens.
-    pub modes: BTreeMap<Mode, Score>,
+    pub modes: BTreeMap<Mode, TimedScore>,
     pub sampled: Vec<Sampled>,
+}
+
+/// A score with the time of a question, in milliseconds, under the name of what counts into it.
+#[derive(Clone, Debug, Serialize)]
+pub struct TimedScore {
+    #[serde(flatten)]
+    pub score: Score,
+    /// From text to text, as `semcot eval` times.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ms: Option<Timing>,
+    /// As the published code times; see [`QuestionTiming::Published`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published_ms: Option<Timing>,
 }
 
 /// Scores at one temperature.
 #[derive(Clone, Debug, Serialize)]
 pub struct Sampled {
     pub temperature: f32,
-    pub modes: BTreeMap<Mode, Score>,
+    pub modes: BTreeMap<Mode, TimedScore>,
 }
 
 impl PublishedScore {
     /// A line for each score.
     pub fn summary(&self) -> String {
-        let line = |name: String, modes: &BTreeMap<Mode, Score>| {
-            let of_mode = |score: &Score| {
+        let line = |name: String, modes: &BTreeMap<Mode, TimedScore>| {
+            let of_mode = |timed: &TimedScore| {
+                let score = &timed.score;
                 let accuracy = &score.accuracy;
                 format!(
-                    "{name}: {:.1} % of {} strictly (95 %: {:.1}–{:.1} %), {:.1} % officially ({:.1}–{:.1} %), {:.1} tokens a question",
+                    "{name}: {:.1} % of {} strictly (95 %: {:.1}–{:.1} %), {:.1} % officially ({:.1}–{:.1} %), {:.1} tokens and {:.1} ms a question",
                     100.0 * accuracy.strict,
                     accuracy.n,
                     100.0 * accuracy.strict_interval.low,
@@ -59,6 +75,11 @@ impl PublishedScore {
                     100.0 * accuracy.official_interval.low,
                     100.0 * accuracy.official_interval.high,
                     score.tokens,
+                    timed
+                        .ms
+                        .as_ref()
+                        .or(timed.published_ms.as_ref())
+                        .map_or(0.0, |ms| ms.mean),
                 )
             };
             modes.values().map(of_mode).collect::<Vec<_>>().join("\n")
@@ -94,18 +115,18 @@ impl PublishedRun {
                     item.answer
                 ),
             })?;
-            questions.push((
-                tokenizers.example(item)?,
-                Item {
+            questions.push(Question {
+                example: tokenizers.example(item)?,
+                item: Item {
                     question: item.query.clone(),
                     answer: item.answer.clone(),
                     kind,
                     steps: None,
                 },
-            ));
+            });
         }
         let settings = &self.config.evaluation;
-        let scored = |temperature| -> Result<BTreeMap<Mode, Score>, TrainError> {
+        let scored = |temperature| -> Result<BTreeMap<Mode, TimedScore>, TrainError> {
             let sampling = Sampling {
                 temperature,
                 top_k: settings.top_k,
@@ -137,38 +158,106 @@ impl PublishedRun {
     }
 }
 
-/// Asks all questions and judges what is written, each drawn as its sampling says.
+/// A question as it is asked, timed and judged.
+struct Question {
+    example: Example,
+    item: Item,
+}
+
+/// Asks all questions, one at a time, and judges what is written, each drawn as its sampling says.
 fn asked(
     stage: &GeneratorStage<'_>,
     tokenizers: &PairTokenizers,
-    questions: &[(Example, Item)],
+    questions: &[Question],
     settings: &EvaluationSettings,
     sampling: impl Fn(usize) -> Option<Sampling>,
-) -> Result<Score, TrainError> {
+) -> Result<TimedScore, TrainError> {
     let mut tally = Tally::default();
+    let mut ms = Vec::with_capacity(questions.len());
     let [mut tokens, mut target_passes, mut generator_passes] = [0u64; 3];
-    for (number, chunk) in questions.chunks(CHUNK).enumerate() {
-        let examples: Vec<Example> = chunk.iter().map(|(example, _)| example.clone()).collect();
-        let numbers = number * CHUNK..number * CHUNK + chunk.len();
-        let samplings: Vec<Sampling> = numbers.filter_map(&sampling).collect();
-        let written = stage.write_sampled(&examples, settings.max_tokens, &samplings);
-        for ((example, item), written) in chunk.iter().zip(written) {
-            let asked = example.question.len()
-                + stage.settings.eval_implicit_tokens()
-                + stage.frame.prompt.len();
-            let text = tokenizers.text(settings.long_answers.left(&written.ids, asked))?;
-            tally.judge(item, text.trim(), text.trim());
-            tokens += written.ids.len() as u64;
-            target_passes += u64::from(written.target_passes);
-            generator_passes += u64::from(written.generator_passes);
-        }
+    for (number, question) in questions.iter().enumerate() {
+        let sampling: Vec<Sampling> = sampling(number).into_iter().collect();
+        let Timed {
+            written,
+            text,
+            seconds,
+        } = timed(stage, tokenizers, question, settings, &sampling)?;
+        tally.judge(&question.item, text.trim(), text.trim());
+        ms.push(1000.0 * seconds);
+        tokens += written.ids.len() as u64;
+        target_passes += u64::from(written.target_passes);
+        generator_passes += u64::from(written.generator_passes);
     }
     let mean = |sum: u64| sum as f64 / questions.len().max(1) as f64;
-    Ok(Score {
-        accuracy: tally.accuracy(),
-        by_steps: BTreeMap::new(),
-        tokens: mean(tokens),
-        target_passes: mean(target_passes),
-        generator_passes: mean(generator_passes),
+    let time = Timing {
+        mean: ms.iter().sum::<f64>() / ms.len().max(1) as f64,
+        median: Spread::of(ms).median,
+        generator: None,
+        prefill: None,
+        decode: None,
+    };
+    let (published_ms, ms) = match settings.timing {
+        QuestionTiming::Published => (Some(time), None),
+        QuestionTiming::TextToText => (None, Some(time)),
+    };
+    Ok(TimedScore {
+        score: Score {
+            accuracy: tally.accuracy(),
+            by_steps: BTreeMap::new(),
+            tokens: mean(tokens),
+            target_passes: mean(target_passes),
+            generator_passes: mean(generator_passes),
+        },
+        ms,
+        published_ms,
+    })
+}
+
+/// An answer, and the time that counts.
+struct Timed {
+    written: Written,
+    text: String,
+    seconds: f64,
+}
+
+fn timed(
+    stage: &GeneratorStage<'_>,
+    tokenizers: &PairTokenizers,
+    question: &Question,
+    settings: &EvaluationSettings,
+    sampling: &[Sampling],
+) -> Result<Timed, TrainError> {
+    let k = stage.settings.eval_implicit_tokens();
+    let is_published = settings.timing == QuestionTiming::Published;
+    let from_text = Instant::now();
+    let tokenized;
+    let examples = match is_published {
+        true => slice::from_ref(&question.example),
+        false => {
+            tokenized = tokenizers.question(&question.item.question)?;
+            slice::from_ref(&tokenized)
+        }
+    };
+    let from_tokens = Instant::now();
+    let vectors = stage.vectors(examples, k);
+    if is_published {
+        vectors.device().memory_cleanup();
+    }
+    let generated = from_tokens.elapsed();
+    let prompt = stage.prompt(examples, &vectors);
+    let from_prompt = Instant::now();
+    let mut written = stage.write_behind(prompt, settings.max_tokens, sampling);
+    let published = generated + from_prompt.elapsed();
+    let written = written.pop().expect("one question was asked");
+    let asked = examples[0].question.len() + k + stage.frame.prompt.len();
+    let text = tokenizers.text(settings.long_answers.left(&written.ids, asked))?;
+    let seconds = match settings.timing {
+        QuestionTiming::Published => published.as_secs_f64(),
+        QuestionTiming::TextToText => from_text.elapsed().as_secs_f64(),
+    };
+    Ok(Timed {
+        written,
+        text,
+        seconds,
     })
 }

@@ -104,26 +104,35 @@ impl PairTokenizers {
         self.piece(&self.target, &self.prompts.prompts().answer, Specials::Left)
     }
 
-    /// An item with its pieces tokenized apart.
-    pub fn example(&self, item: &PublishedItem) -> Result<Example, TrainError> {
-        let question = format!("{}{}", self.prompts.prompts().question, item.query);
-        let plain = |text: &str| self.piece(&self.target, text, Specials::Left);
-        let whole = |text: &str| self.piece(&self.target, text, Specials::Added);
-        let begin = self.begin.into_iter();
+    /// A question as both models read it, and nothing else.
+    pub fn question(&self, query: &str) -> Result<Example, TrainError> {
+        let question = format!("{}{}", self.prompts.prompts().question, query);
+        let of_target = self.piece(&self.target, &question, Specials::Left)?;
         Ok(Example {
             // Read by generated problems alone: step supervision does not go with published data.
             family: Family::Everyday,
             steps: 0,
-            question: begin.chain(plain(&question)?).collect(),
+            question: self.begin.into_iter().chain(of_target).collect(),
             generator_question: self.piece(&self.generator, &question, Specials::Left)?,
+            reasoning: Vec::new(),
+            condensed: Vec::new(),
+            answer: Vec::new(),
+            intermediate: Vec::new(),
+            step_ends: Vec::new(),
+        })
+    }
+
+    /// An item with its pieces tokenized apart.
+    pub fn example(&self, item: &PublishedItem) -> Result<Example, TrainError> {
+        let whole = |text: &str| self.piece(&self.target, text, Specials::Added);
+        Ok(Example {
             reasoning: whole(&item.reasoning)?,
             condensed: match item.condensed_reasoning.as_str() {
                 "" => Vec::new(),
                 condensed => whole(condensed)?,
             },
-            answer: plain(&item.answer)?,
-            intermediate: Vec::new(),
-            step_ends: Vec::new(),
+            answer: self.piece(&self.target, &item.answer, Specials::Left)?,
+            ..self.question(&item.query)?
         })
     }
 
