@@ -398,6 +398,22 @@ fn a_list_of_configurations_is_trained_once_and_measured_with_every_seed() {
         again.iter().all(|line| !line.contains("tokens")),
         "{again:?}"
     );
+    // A target whose weights alone are there, as where they come from elsewhere, is not trained again.
+    let target = StageFiles::new(&folder.join("runs/earlier-seed1"), TARGET);
+    fs::remove_file(target.checkpoint()).expect("there was a checkpoint");
+    let before = fs::read(target.best()).expect("the target's weights");
+    fs::remove_dir_all(folder.join("runs/direct-seed1")).expect("a run");
+    let with_given = said(&list).expect("the list is done");
+    assert!(
+        !with_given.contains(&"seed 1: target".to_owned()),
+        "{with_given:?}"
+    );
+    assert!(with_given.contains(&"seed 2: target".to_owned()));
+    assert_eq!(
+        before,
+        fs::read(target.best()).expect("the target's weights")
+    );
+    assert!(folder.join("runs/direct-seed1/coin.json").exists());
     // Nor is it taken for something else.
     list.configs[0].generator.schedule.learning_rate = 1.0;
     let message = said(&list).expect_err("another configuration");

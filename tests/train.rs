@@ -388,7 +388,7 @@ fn an_exported_run_computes_what_training_did(folder: &Path, config: &str, run: 
     let expected = values(sentence.embed(vectors.clone(), &[k]));
     close("the implicit tokens' embedding", &found, &expected);
 
-    let mut ids = question;
+    let mut ids = question.clone();
     ids.push(vocabulary.answer);
     let target = &generator.target;
     let packing = Packing::whole(vec![ids.len()]);
@@ -427,4 +427,20 @@ fn an_exported_run_computes_what_training_did(folder: &Path, config: &str, run: 
     assert_eq!(scored.tokens, asked.tokens);
     assert_eq!(scored.target_passes, asked.target_passes);
     assert_eq!(scored.generator_passes, asked.generator_passes);
+
+    // Training goes on from the exported file.
+    let begun = |file: &str| {
+        let mut config = run.config.clone();
+        config.generator_from = Some(out.join(file));
+        let device = Device::flex().autodiff();
+        GeneratorStage::new(&config, &vocabulary, target.clone(), None, &device)
+    };
+    let again = begun("generator.gguf").expect("a generator");
+    let found = values(again.source.vectors(&[&question], k));
+    close("vectors of the file", &found, &vectors_values);
+    let error = begun("target.gguf")
+        .err()
+        .expect("no generator")
+        .to_string();
+    assert!(error.contains("is no generator"), "{error}");
 }

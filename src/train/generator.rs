@@ -84,7 +84,7 @@ impl<'a> GeneratorStage<'a> {
             AlignmentSpace::Embeddings => (true, 0),
         };
         Ok(Self {
-            source: Source::new(config, vocabulary, &target, device),
+            source: Source::new(config, vocabulary, &target, device)?,
             target,
             settings: config.generator,
             alignment: is_compared.then_some(Alignment {

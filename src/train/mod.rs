@@ -14,6 +14,7 @@ pub mod export;
 mod extends;
 pub mod generator;
 pub mod hub;
+mod import;
 pub mod initialization;
 pub mod kernels;
 pub mod linear;

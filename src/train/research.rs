@@ -2,7 +2,7 @@
 //! other with each of some seeds. What is there already is gone on from, so that an interrupted list can be run again.
 //!
 //! Every run is a folder `NAME-seedN`, with the scores of every family as `FAMILY.json`; the stages that all methods share
-//! are in `earlier-seedN`.
+//! are in `earlier-seedN`. Of these, weights without a checkpoint are taken as they are.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::config::Config;
 use super::error::TrainError;
 use super::score::ScoreFile;
-use super::stages::{Backend, CONFIG_FILE, Run, TOKENIZER_FILE};
+use super::stages::{Backend, CONFIG_FILE, Run, SENTENCE_TRANSFORMER, TARGET, TOKENIZER_FILE};
 use super::trainer::Begin;
 use crate::problems::{Family, Problem, Settings, Split, generate};
 
@@ -106,9 +106,12 @@ impl Research {
             said(&format!("seed {seed}: tokenizer"));
             run.train_tokenizer()?;
         }
-        said(&format!("seed {seed}: target"));
-        run.train_target()?;
-        if self.configs.iter().any(Config::needs_sentence_transformer) {
+        if !run.is_given(TARGET) {
+            said(&format!("seed {seed}: target"));
+            run.train_target()?;
+        }
+        let is_needed = self.configs.iter().any(Config::needs_sentence_transformer);
+        if is_needed && !run.is_given(SENTENCE_TRANSFORMER) {
             said(&format!("seed {seed}: sentence transformer"));
             run.train_sentence_transformer()?;
         }
@@ -205,7 +208,14 @@ impl Config {
     /// Says in which setting the stages before the generator differ from those of another configuration.
     pub fn check_earlier(&self, other: &Config, name: &str) -> Result<(), TrainError> {
         /// What the earlier stages do not depend on.
-        const OWN: [&str; 5] = ["name", "notes", "earlier", "generator", "curriculum"];
+        const OWN: [&str; 6] = [
+            "name",
+            "notes",
+            "earlier",
+            "generator",
+            "generator_from",
+            "curriculum",
+        ];
         let fields = |config| match as_json(config) {
             Value::Object(fields) => fields,
             _ => unreachable!("a configuration is a table"),

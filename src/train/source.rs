@@ -7,7 +7,9 @@ use burn::tensor::Device;
 use super::baselines::lora_generator::LoraGenerator;
 use super::baselines::softcot::SoftCot;
 use super::config::{Config, Method, Start};
+use super::error::TrainError;
 use super::examples::Purpose;
+use super::import;
 use super::initialization::Normal;
 use super::kernels::Reach;
 use super::linear::Linear;
@@ -43,29 +45,39 @@ pub enum Source {
 }
 
 impl Source {
-    pub fn new(config: &Config, vocabulary: &Vocabulary, target: &Llama, device: &Device) -> Self {
+    /// The source that a configuration asks for, before training.
+    pub fn new(
+        config: &Config,
+        vocabulary: &Vocabulary,
+        target: &Llama,
+        device: &Device,
+    ) -> Result<Self, TrainError> {
         let settings = &config.generator;
         let target_size = config.target.sizes.hidden_size;
         let mut normal = Normal::new(config.seed ^ Purpose::Generator as u64);
         match settings.method {
             Method::LoraGenerator => {
                 let generator = LoraGenerator::new(settings, target, &mut normal, device);
-                return Source::LoraGenerator(Box::new(generator));
+                return Ok(Source::LoraGenerator(Box::new(generator)));
             }
             Method::Softcot => {
                 let softcot = SoftCot::new(settings, vocabulary, target, &mut normal, device);
-                return Source::SoftCot(Box::new(softcot));
+                return Ok(Source::SoftCot(Box::new(softcot)));
             }
             Method::Semcot => {}
             _ => {
                 let scale = target.embedding_scale();
                 let shape = [settings.implicit_tokens, target_size];
                 let vectors = normal.scaled(shape, target_size, device);
-                return Source::Constant(Box::new(vectors.mul_scalar(scale)));
+                return Ok(Source::Constant(Box::new(vectors.mul_scalar(scale))));
             }
         }
         let hidden = settings.sizes.hidden_size;
         let kernels = target.decoder.kernels;
+        if let Some(path) = &config.generator_from {
+            let generator = import::generator(path, config, vocabulary, kernels, device)?;
+            return Ok(Source::Generator(Box::new(generator)));
+        }
         let mut model = Llama::new(
             settings.sizes,
             vocabulary.size,
@@ -91,7 +103,7 @@ impl Source {
                 model
             },
         };
-        Source::Generator(Box::new(generator))
+        Ok(Source::Generator(Box::new(generator)))
     }
 
     pub fn parameters(&mut self) -> Vec<Named<'_>> {

@@ -115,6 +115,13 @@ impl Run {
         self.backend.default_threads()
     }
 
+    /// Whether the weights of a stage are there without the checkpoint of a training: taken from elsewhere, to be used as
+    /// they are.
+    pub(super) fn is_given(&self, stage: &str) -> bool {
+        let files = self.files(stage);
+        files.best().exists() && !files.checkpoint().exists()
+    }
+
     /// Where the best checkpoint of each stage was taken.
     pub fn best_positions(&self) -> Result<Map<String, Value>, TrainError> {
         let mut positions = Map::new();

@@ -38,6 +38,10 @@ pub struct Config {
     /// Folder of the run that made tokenizer, target and sentence transformer, where it is another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<PathBuf>,
+    /// The file of a generator of these sizes, as `semcot export` writes it, whose weights the generator begins with in place
+    /// of what `generator.start` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator_from: Option<PathBuf>,
     /// How hard the problems are.
     #[serde(default)]
     pub problems: problems::Settings,
@@ -419,6 +423,10 @@ impl Config {
         if has_own && generator.method != Method::Semcot {
             let message = "only method \"semcot\" has a projection: \"shared\" is meant";
             return wrong("generator.alignment_projection", message.into());
+        }
+        if self.generator_from.is_some() && generator.method != Method::Semcot {
+            let message = "only method \"semcot\" has a generator to begin with";
+            return wrong("generator_from", message.into());
         }
         if !(1..=MOST_PASSES as usize).contains(&generator.passes) {
             return wrong(
