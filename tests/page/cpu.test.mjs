@@ -11,7 +11,8 @@ const QUESTION = "Maria has 12 apples. She gives 5 apples to Tom. Then she buys 
 /** @type {Awaited<ReturnType<typeof startHarness>>} */ let withGpu;
 /** @type {Awaited<ReturnType<typeof startHarness>>} */ let without;
 before(async () => {
-  [withGpu, without] = await Promise.all([startHarness(), startHarness({ webGpu: false })]);
+  withGpu = await startHarness();
+  without = await startHarness({ webGpu: false });
 });
 after(() => Promise.all([withGpu.stop(), without.stop()]));
 

@@ -10,7 +10,8 @@ import { startModelServer } from "./model-server.mjs";
 /** @type {Awaited<ReturnType<typeof startHarness>>} */ let harness;
 /** @type {Awaited<ReturnType<typeof startModelServer>>} */ let server;
 before(async () => {
-  [harness, server] = await Promise.all([startHarness(), startModelServer()]);
+  harness = await startHarness();
+  server = await startModelServer();
 });
 after(async () => {
   await harness.stop();

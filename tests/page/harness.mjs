@@ -30,7 +30,9 @@ const FAKE_MANIFEST = JSON.stringify({
  * @param {{ webGpu?: boolean }} [options]
  */
 export async function startHarness(options = {}) {
-  const [server, browser] = await Promise.all([startServer({ port: 0 }), launchChromium(options)]);
+  // Where there is no browser, no server is left that would keep the tests from ending.
+  const browser = await launchChromium(options);
+  const server = await startServer({ port: 0 });
   return {
     url: server.url,
     /** @param {OpenOptions} [options] */

@@ -14,7 +14,8 @@ import { startModelServer } from "./model-server.mjs";
 /** @type {Awaited<ReturnType<typeof startHub>>} */ let hub;
 /** @type {Awaited<ReturnType<typeof startModelServer>>} */ let server;
 before(async () => {
-  [harness, hub, server] = await Promise.all([startHarness(), startHub(), startModelServer()]);
+  harness = await startHarness();
+  [hub, server] = await Promise.all([startHub(), startModelServer()]);
 });
 after(async () => {
   await harness.stop();
