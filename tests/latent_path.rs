@@ -155,6 +155,44 @@ async fn written_tokens() {
     }
 }
 
+/// A question of more than one piece, so that the rows read again lie within the last one.
+async fn passes_behind_a_long_question() {
+    const LEN: u32 = 300;
+    let gpu = gpu().await;
+    let target = on_gpu(&gpu, TARGET).await;
+    let generator = on_gpu(&gpu, GENERATOR).await;
+    let mut on_gpu = GpuPair::new(target, Some(generator)).await.expect("a pair");
+    let mut on_cpu = PairExecutor::load(
+        &source("target.gguf", TARGET),
+        &source("generator.gguf", GENERATOR),
+        ON_CPU,
+    )
+    .await
+    .expect("a pair");
+    let question = (0..LEN).map(|it| (it * 7 + 3) % 1500);
+    let with = |id: u32| question.clone().chain(std::iter::repeat_n(id, 4));
+    for passes in [1, 3] {
+        let request = Request {
+            generator: Some(GeneratorInput {
+                ids: with(5).collect(),
+                first_row: LEN,
+                count: 4,
+                target_row: LEN,
+                passes,
+            }),
+            target_ids: with(EMBEDDING_GIVEN).chain([46]).collect(),
+            max_tokens: 1,
+            end_token: u32::MAX,
+            tokens_per_submit: 1,
+            sampling: Sampling::default(),
+        };
+        let found = Inspect::implicit_tokens(&mut on_gpu, &request).await;
+        let expected = Inspect::implicit_tokens(&mut on_cpu, &request).await;
+        let (found, expected) = (found.expect("a run"), expected.expect("a run"));
+        assert_close("implicit tokens", &found, &expected);
+    }
+}
+
 /// The shipped pair on the device and on the twin.
 async fn shipped_pairs(gpu: Arc<Gpu>, kv: KvType) -> (Pair<GpuPair>, Pair<PairExecutor>) {
     let manifest = Manifest::parse(MANIFEST).expect("the shipped manifest");
@@ -334,6 +372,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
 cases! {
     the_gpu_computes_the_states_and_logits_of_its_twin: states_and_logits();
     the_gpu_writes_the_tokens_of_its_twin_for_every_k: written_tokens();
+    passes_behind_a_question_of_two_pieces_are_those_of_the_twin: passes_behind_a_long_question();
     the_shipped_pair_answers_alike_on_both: shipped_answers();
     implicit_tokens_look_alike_on_both: looked_at();
 }
