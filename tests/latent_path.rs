@@ -97,18 +97,18 @@ async fn states_and_logits() {
     assert_close("logits", &logits, &expected);
 }
 
-async fn written_tokens() {
+/// A pair of files on the device and on the twin.
+async fn executors(target: &'static [u8], generator: &'static [u8]) -> (GpuPair, PairExecutor) {
     let gpu = gpu().await;
-    let target = on_gpu(&gpu, TINY_TARGET).await;
-    let generator = on_gpu(&gpu, TINY_GENERATOR).await;
-    let mut on_gpu = GpuPair::new(target, Some(generator)).await.expect("a pair");
-    let mut on_cpu = PairExecutor::load(
-        &source("tiny-target.gguf", TINY_TARGET),
-        &source("tiny-generator.gguf", TINY_GENERATOR),
-        ON_CPU,
-    )
-    .await
-    .expect("a pair");
+    let models = (on_gpu(&gpu, target).await, on_gpu(&gpu, generator).await);
+    let pair = GpuPair::new(models.0, Some(models.1)).await;
+    let (target, generator) = (source("target", target), source("generator", generator));
+    let twin = PairExecutor::load(&target, &generator, ON_CPU).await;
+    (pair.expect("a pair"), twin.expect("a pair"))
+}
+
+async fn written_tokens() {
+    let (mut on_gpu, mut on_cpu) = executors(TINY_TARGET, TINY_GENERATOR).await;
     let thoughts = std::iter::repeat_n(THOUGHT_TOKEN, IMPLICIT_TOKENS as usize);
     let given = std::iter::repeat_n(EMBEDDING_GIVEN, IMPLICIT_TOKENS as usize);
     let mut of_passes: Vec<(u32, Vec<f32>)> = Vec::new();
@@ -158,17 +158,7 @@ async fn written_tokens() {
 /// A question of more than one piece, so that the rows read again lie within the last one.
 async fn passes_behind_a_long_question() {
     const LEN: u32 = 300;
-    let gpu = gpu().await;
-    let target = on_gpu(&gpu, TARGET).await;
-    let generator = on_gpu(&gpu, GENERATOR).await;
-    let mut on_gpu = GpuPair::new(target, Some(generator)).await.expect("a pair");
-    let mut on_cpu = PairExecutor::load(
-        &source("target.gguf", TARGET),
-        &source("generator.gguf", GENERATOR),
-        ON_CPU,
-    )
-    .await
-    .expect("a pair");
+    let (mut on_gpu, mut on_cpu) = executors(TARGET, GENERATOR).await;
     let question = (0..LEN).map(|it| (it * 7 + 3) % 1500);
     let with = |id: u32| question.clone().chain(std::iter::repeat_n(id, 4));
     for passes in [1, 3] {

@@ -214,7 +214,7 @@ impl Generator {
             .hidden(x.select(0, rows), &packing, Reach::Causal)
     }
 
-    /// The `<thought>` positions read again and again behind a question that is read once: in the second pass on, what the
+    /// The `<thought>` positions read again and again behind a question that is read once: from the second pass on, what the
     /// pass before has made of them stands in their place.
     fn hidden_after_passes(&self, questions: &[&[u32]], k: usize) -> Tensor<2> {
         let lengths: Vec<usize> = questions.iter().map(|question| question.len()).collect();

@@ -25,7 +25,7 @@ fn write(parser: &str, name: &str, bytes: impl AsRef<[u8]>) {
 }
 
 #[test]
-#[ignore = "writes fuzz/corpus"]
+#[ignore = "writes fuzz/corpus; run when a format changes"]
 fn the_seeds_are_written() {
     for (name, bytes) in build::files() {
         write("gguf", name, bytes);

@@ -16,11 +16,8 @@ pub fn of_sentence_transformer(
     figures: &mut Map<String, Value>,
 ) {
     let sizes: Vec<usize> = sizes.take(steps.len()).collect();
-    let losses = steps.iter().map(|step| f64::from(step.loss));
-    let train = match logged {
-        LoggedLosses::Published => losses.sum::<f64>() / items(&sizes),
-        LoggedLosses::Means => mean_over_items(losses, &sizes),
-    };
+    let are_sums = logged == LoggedLosses::Published;
+    let train = over_items(steps.iter().map(|step| step.loss), &sizes, are_sums);
     figures.insert("train_loss".into(), json!(train));
     let validation = figures.get_mut("loss");
     if let (LoggedLosses::Published, Some(loss)) = (logged, validation) {
@@ -36,33 +33,30 @@ pub fn of_generator(
     figures: &mut Map<String, Value>,
 ) {
     let sizes: Vec<usize> = sizes.take(steps.len()).collect();
-    let losses = steps.iter().map(|step| f64::from(step.loss));
-    let total = match batch_loss {
-        BatchLoss::Sum => losses.sum::<f64>() / items(&sizes),
-        BatchLoss::Mean => mean_over_items(losses, &sizes),
-    };
+    let are_sums = batch_loss == BatchLoss::Sum;
+    let total = over_items(steps.iter().map(|step| step.loss), &sizes, are_sums);
     figures.insert("train_loss".into(), json!(total));
     for name in ["loss_answer", "loss_alignment"] {
         let term = |step: &Stepped| {
             let found = step.terms.iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| f64::from(*value))
+            found.map(|(_, value)| *value)
         };
-        let terms: Option<Vec<f64>> = steps.iter().map(term).collect();
+        let terms: Option<Vec<f32>> = steps.iter().map(term).collect();
         if let Some(terms) = terms {
-            let mean = mean_over_items(terms.into_iter(), &sizes);
+            let mean = over_items(terms.into_iter(), &sizes, false);
             figures.insert(format!("train_{name}"), json!(mean));
         }
     }
 }
 
-fn items(sizes: &[usize]) -> f64 {
-    sizes.iter().sum::<usize>() as f64
-}
-
-/// Of means over batches the mean over all items.
-fn mean_over_items(means: impl Iterator<Item = f64>, sizes: &[usize]) -> f64 {
-    let sums = means.zip(sizes).map(|(mean, &size)| mean * size as f64);
-    sums.sum::<f64>() / items(sizes)
+/// The losses of batches over the number of their items, each taken for a sum over its batch or for a mean.
+fn over_items(losses: impl Iterator<Item = f32>, sizes: &[usize], are_sums: bool) -> f64 {
+    let of_batch = |(loss, &size): (f32, &usize)| match are_sums {
+        true => f64::from(loss),
+        false => f64::from(loss) * size as f64,
+    };
+    let items: usize = sizes.iter().sum();
+    losses.zip(sizes).map(of_batch).sum::<f64>() / items as f64
 }
 
 #[cfg(test)]
