@@ -8,10 +8,12 @@ use semcot::problems::{Family, Split, generate};
 use semcot::reasoning::Mode;
 use semcot::train::baseline_stage::{BaselineStage, baseline_of};
 use semcot::train::checkpoint;
-use semcot::train::config::{Config, StepSupervisionOf};
+use semcot::train::config::{Config, Lesson, Mixture, StepSupervisionBy, StepSupervisionOf};
+use semcot::train::examples::{Purpose, Stream};
 use semcot::train::generator::GeneratorStage;
 use semcot::train::optimizer::Change;
 use semcot::train::research::Research;
+use semcot::train::source::Source;
 use semcot::train::stages::{Backend, GENERATOR, Run, TARGET};
 use semcot::train::trainer::{Begin, Part, Stage, StageFiles};
 use serde_json::Value;
@@ -100,7 +102,7 @@ const fn method(name: &'static str, settings: &'static str) -> Method {
     }
 }
 
-const fn methods() -> [Method; 19] {
+const fn methods() -> [Method; 20] {
     [
         Method {
             generator_passes: 1.0,
@@ -129,6 +131,13 @@ const fn methods() -> [Method; 19] {
             ..method(
                 "semcot",
                 "alpha = 0.0\nstep_supervision = 0.5\nstep_supervision_of = \"all\"",
+            )
+        },
+        Method {
+            generator_passes: 1.0,
+            ..method(
+                "semcot",
+                "alpha = 0.0\nstep_supervision = 0.5\nstep_supervision_by = \"generator\"",
             )
         },
         Method {
@@ -353,6 +362,83 @@ fn all_results_are_asked_for_with_the_weight_of_one() {
 }
 
 #[test]
+fn each_state_of_a_step_names_one_token_of_its_result() {
+    with_stage("named", |mut stage| {
+        stage.settings.implicit_tokens = 4;
+        stage.settings.vectors_per_step = 2;
+        stage.settings.step_supervision_by = StepSupervisionBy::Generator;
+        let count = stage.settings.schedule.batch;
+        let examples = stage.batches.examples(0, count).expect("problems");
+        let questions: Vec<&[u32]> = (examples.iter())
+            .map(|example| example.generator_question.as_slice())
+            .collect();
+        let Source::Generator(generator) = &stage.source else {
+            panic!("the method has a generator");
+        };
+        let states = generator.hidden(&questions, 4);
+        let logits = generator.model.logits(states).inner();
+        let [_, size] = logits.dims();
+        let logits = logits.try_into_vec_as::<f32>().expect("f32");
+        let cost = |row: usize, token: u32| {
+            let row = &logits[row * size..(row + 1) * size];
+            let sum: f64 = row.iter().map(|&logit| f64::from(logit).exp()).sum();
+            sum.ln() - f64::from(row[token as usize])
+        };
+        // A step of arithmetic has two vectors; two people or more are gone through in two halves.
+        let mut costs = Vec::new();
+        for (question, example) in examples.iter().enumerate() {
+            let all = example.intermediate.len();
+            let results = match example.family {
+                Family::Coin => vec![all.div_ceil(2), all],
+                _ => (1..=all.min(2)).collect(),
+            };
+            for (part, result) in results.into_iter().enumerate() {
+                let tokens = &example.intermediate[result - 1];
+                for i in 0..2 {
+                    let token = tokens.get(i).copied().unwrap_or(stage.frame.end);
+                    costs.push(cost(question * 4 + part * 2 + i, token));
+                }
+            }
+        }
+        let expected = costs.iter().sum::<f64>() / costs.len() as f64;
+        let loss = stage.loss(0, Part::WHOLE).expect("the loss is computed");
+        let found = loss.terms.iter().find(|(name, _)| *name == "loss_steps");
+        let found = f64::from(found.expect("steps are supervised").1);
+        assert!((found - expected).abs() < 1e-4, "{found}, {expected}");
+    });
+}
+
+#[test]
+fn a_lesson_may_have_families_of_its_own() {
+    let folder = folder("lessons");
+    let mut config = config(&folder, "run", &method("semcot", ""));
+    config.curriculum = vec![Lesson {
+        until: 2,
+        max_steps: 1,
+        max_people: 2,
+        max_value: Some(20),
+        mixture: Some(Mixture {
+            arithmetic: 1.0,
+            coin: 0.0,
+            everyday: 0.0,
+            borrowing: 0.0,
+        }),
+        written_share: None,
+    }];
+    let stream = Stream::new(&config, Purpose::Generator);
+    let coins = |step| {
+        let problems = stream.problems(step, 8).expect("problems");
+        let coins = problems.iter().filter(|it| it.family == Family::Coin);
+        coins.count()
+    };
+    assert_eq!([coins(1), coins(2)], [0, 4]);
+    let mixture = config.curriculum[0].mixture.as_mut();
+    mixture.expect("it is given").arithmetic = 0.0;
+    let error = config.check().expect_err("no family is left").to_string();
+    assert!(error.contains("mixture"), "{error}");
+}
+
+#[test]
 fn a_list_of_configurations_is_trained_once_and_measured_with_every_seed() {
     let folder = folder("research");
     let mut configs: Vec<Config> = ["direct", "explicit"]
@@ -459,5 +545,13 @@ fn the_configurations_of_the_research_are_right_and_share_their_target() {
     for name in ["mini", "pause", "direct"] {
         let path = folder.join(format!("{name}.toml"));
         Config::read(&path).unwrap_or_else(|error| panic!("{error}"));
+    }
+    // The larger pair goes on from what is committed.
+    let kept = folder.join("../checkpoints/base/config.toml");
+    let kept = Config::read(&kept).unwrap_or_else(|error| panic!("{error}"));
+    for name in ["base", "base-further"] {
+        let path = folder.join(format!("{name}.toml"));
+        let config = Config::read(&path).unwrap_or_else(|error| panic!("{error}"));
+        (config.check_earlier(&kept, "checkpoints/base")).unwrap_or_else(|error| panic!("{error}"));
     }
 }

@@ -1,8 +1,15 @@
 //! What a target is asked to write behind a question and vectors, and what each token of it weighs in the loss.
 
+use std::iter;
+
+use burn::Tensor;
+
 use super::config::StepSupervisionOf;
 use super::examples::Example;
 use super::generator::{GeneratorStage, continuation};
+use super::kernels;
+use super::llama::rows_tensor;
+use super::source::{Made, Source};
 
 /// A continuation to be learnt: the target reads a question, the first of its vectors and a prompt, and is to write it.
 pub struct Asked {
@@ -16,8 +23,8 @@ pub struct Asked {
 /// Intermediate results to be written.
 pub struct SupervisedSteps {
     pub asked: Vec<Asked>,
-    /// How many there are of a problem, at most.
-    pub of_each: usize,
+    /// How many the loss is the mean over: those of the whole batch.
+    pub of_batch: usize,
 }
 
 /// The tokens of all continuations.
@@ -32,7 +39,7 @@ pub fn labels_of(asked: &[Asked]) -> Vec<u32> {
 pub fn weights_of(asked: &[Asked], count: usize, share: f32) -> Vec<f32> {
     let of_one = |ask: &Asked| {
         let length = ask.continuation.len();
-        std::iter::repeat_n(share / (count * length) as f32, length)
+        iter::repeat_n(share / (count * length) as f32, length)
     };
     asked.iter().flat_map(of_one).collect()
 }
@@ -56,10 +63,13 @@ impl GeneratorStage<'_> {
     /// The answers of all examples behind their first `replaced` vectors, and before them what these do not stand for of the
     /// reasoning.
     pub(super) fn rests(&self, examples: &[Example], replaced: usize) -> Vec<Asked> {
-        let k = self.settings.implicit_tokens;
+        let (k, per_step) = (
+            self.settings.implicit_tokens,
+            self.settings.vectors_per_step,
+        );
         let mut asked = self.answers(examples, replaced);
         for (ask, example) in asked.iter_mut().zip(examples) {
-            let Some(&end) = (example.steps_of(replaced, k).checked_sub(1))
+            let Some(&end) = (example.steps_of(replaced, k, per_step).checked_sub(1))
                 .and_then(|last| example.step_ends.get(last))
             else {
                 continue;
@@ -73,51 +83,115 @@ impl GeneratorStage<'_> {
         asked
     }
 
-    /// The intermediate results that a step of training asks for: of the examples that are `of_part` in a batch of `count`.
+    /// The intermediate results that a step of training asks for: of those examples of a batch that are `of_part`, as they
+    /// are numbered among these.
     pub(super) fn supervised_steps(
         &self,
         step: usize,
-        examples: &[Example],
+        batch: &[Example],
         of_part: &[usize],
-        count: usize,
     ) -> SupervisedSteps {
         let k = self.settings.implicit_tokens;
+        let examples: Vec<&Example> = of_part.iter().map(|&i| &batch[i]).collect();
         match self.settings.step_supervision_of {
             StepSupervisionOf::Drawn => {
                 let mut choices = self.batches.choices(step);
-                let drawn: Vec<usize> = (0..count)
+                let drawn: Vec<usize> = (batch.iter())
                     .map(|_| choices.between(1, k as u32 - 1) as usize)
                     .collect();
-                let drawn: Vec<usize> = of_part.iter().map(|&i| drawn[i]).collect();
+                let ask = |(question, &i): (usize, &usize)| {
+                    self.result_behind(question, examples[question], drawn[i])
+                };
                 SupervisedSteps {
-                    asked: self.results_behind(examples, &drawn),
-                    of_each: 1,
+                    asked: of_part.iter().enumerate().filter_map(ask).collect(),
+                    of_batch: batch.len(),
                 }
             }
             StepSupervisionOf::All => {
-                let behind =
-                    |vectors| self.results_behind(examples, &vec![vectors; examples.len()]);
+                let numbered = examples.into_iter().enumerate();
+                let results = |(question, example)| {
+                    let stops = self.result_stops(example, k - 1);
+                    stops.filter_map(move |vectors| self.result_behind(question, example, vectors))
+                };
+                let counts = batch
+                    .iter()
+                    .map(|example| self.result_stops(example, k - 1).count());
                 SupervisedSteps {
-                    asked: (1..k).flat_map(behind).collect(),
-                    of_each: k - 1,
+                    asked: numbered.flat_map(results).collect(),
+                    of_batch: counts.sum::<usize>().max(1),
                 }
             }
         }
     }
 
-    /// For every problem so many of its vectors, fewer than all, and the intermediate result that they stand for.
-    fn results_behind(&self, examples: &[Example], vectors: &[usize]) -> Vec<Asked> {
-        let k = self.settings.implicit_tokens;
-        let ask = |(question, (example, &vectors)): (usize, (&Example, &usize))| {
-            let last = example.steps_of(vectors, k).checked_sub(1)?;
-            Some(Asked {
-                question,
-                vectors,
-                prompt: self.frame.prompt.clone(),
-                continuation: self.continuation(&example.intermediate[last]),
-            })
+    /// What naming the intermediate results costs the generator's own table of words: a token of a result for each vector of
+    /// its step, its end where it has fewer. The part's share of the mean over the batch; none where nothing is asked for.
+    pub(super) fn named_steps_loss(
+        &self,
+        source: &Source,
+        made: &Made,
+        batch: &[Example],
+        of_part: &[usize],
+    ) -> Option<Tensor<1>> {
+        let (Source::Generator(generator), Some(states)) = (source, &made.states) else {
+            return None;
         };
-        let all = examples.iter().zip(vectors).enumerate();
-        all.filter_map(ask).collect()
+        let (k, per_step) = (
+            self.settings.implicit_tokens,
+            self.settings.vectors_per_step,
+        );
+        let (mut rows, mut labels) = (Vec::new(), Vec::new());
+        for (question, &i) in of_part.iter().enumerate() {
+            let example = &batch[i];
+            for stop in self.result_stops(example, k) {
+                let result = &example.intermediate[example.steps_of(stop, k, per_step) - 1];
+                let tokens = result.iter().chain(iter::repeat(&self.frame.end));
+                labels.extend(tokens.take(per_step));
+                rows.extend(question * k + stop - per_step..question * k + stop);
+            }
+        }
+        if rows.is_empty() {
+            return None;
+        }
+        let stops = batch
+            .iter()
+            .map(|example| self.result_stops(example, k).count());
+        let share = 1.0 / (stops.sum::<usize>() * per_step) as f32;
+        let states = states
+            .clone()
+            .select(0, rows_tensor(&rows, &states.device()));
+        let weights = vec![share; labels.len()];
+        Some(kernels::cross_entropy(
+            generator.model.decoder.kernels,
+            generator.model.logits(states),
+            &labels,
+            &weights,
+        ))
+    }
+
+    /// After how many vectors, `most` at the end, one more of a problem's steps has been gone through.
+    fn result_stops(&self, example: &Example, most: usize) -> impl Iterator<Item = usize> {
+        let (k, per_step) = (
+            self.settings.implicit_tokens,
+            self.settings.vectors_per_step,
+        );
+        let steps = move |vectors| example.steps_of(vectors, k, per_step);
+        let stops = (per_step..=most).step_by(per_step);
+        stops.filter(move |&vectors| steps(vectors) > steps(vectors - per_step))
+    }
+
+    /// The intermediate result that so many of a problem's vectors, fewer than all, stand for.
+    fn result_behind(&self, question: usize, example: &Example, vectors: usize) -> Option<Asked> {
+        let (k, per_step) = (
+            self.settings.implicit_tokens,
+            self.settings.vectors_per_step,
+        );
+        let last = example.steps_of(vectors, k, per_step).checked_sub(1)?;
+        Some(Asked {
+            question,
+            vectors,
+            prompt: self.frame.prompt.clone(),
+            continuation: self.continuation(&example.intermediate[last]),
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! Problems as token ids, and the batches of training: an endless stream of generated problems, or a data set again and
 //! again.
 
+use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -47,11 +48,11 @@ impl Example {
         }
     }
 
-    /// Steps that the first `vectors` of `k` vectors stand for.
-    pub fn steps_of(&self, vectors: usize, k: usize) -> usize {
+    /// Steps that the first `vectors` of `k` vectors have been through, where a step of arithmetic has `per_step` of them.
+    pub fn steps_of(&self, vectors: usize, k: usize, per_step: usize) -> usize {
         let steps = self.intermediate.len();
         match self.family {
-            Family::Arithmetic | Family::Everyday => vectors.min(steps),
+            Family::Arithmetic | Family::Everyday => (vectors / per_step).min(steps),
             // More people than vectors: each vector stands for its part of them.
             Family::Coin => (vectors * steps).div_ceil(k),
         }
@@ -59,7 +60,7 @@ impl Example {
 
     /// For each of `k` vectors the tokens of the reasoning that say its steps; for those that are left over the last ones,
     /// and all where sentences and steps do not match.
-    pub fn reasoning_parts(&self, k: usize) -> Vec<Range<usize>> {
+    pub fn reasoning_parts(&self, k: usize, per_step: usize) -> Vec<Range<usize>> {
         if self.step_ends.is_empty() {
             return vec![0..self.reasoning.len(); k];
         }
@@ -68,10 +69,13 @@ impl Example {
             steps => self.step_ends[steps - 1],
         };
         let mut parts: Vec<Range<usize>> = Vec::with_capacity(k);
-        for vectors in 1..=k {
-            let part = end(self.steps_of(vectors - 1, k))..end(self.steps_of(vectors, k));
-            let last = parts.last().cloned();
-            parts.push(last.filter(|_| part.is_empty()).unwrap_or(part));
+        for first in (0..k).step_by(per_step) {
+            let vectors = (k - first).min(per_step);
+            let steps = |vectors| self.steps_of(vectors, k, per_step);
+            let part = end(steps(first))..end(steps(first + vectors));
+            let last = parts.last().cloned().unwrap_or(0..end(1));
+            let part = if part.is_empty() { last } else { part };
+            parts.extend(iter::repeat_n(part, vectors));
         }
         parts
     }
@@ -161,17 +165,15 @@ impl Stream {
         }
     }
 
-    /// How hard the problems of a step are.
-    fn settings_at(&self, step: usize) -> Settings {
-        match self.curriculum.iter().find(|lesson| step < lesson.until) {
-            Some(lesson) => lesson.limit(self.settings),
-            None => self.settings,
-        }
+    fn lesson_at(&self, step: usize) -> Option<&Lesson> {
+        self.curriculum.iter().find(|lesson| step < lesson.until)
     }
 
     /// The problems of a step, the families in their shares.
     pub fn problems(&self, step: usize, count: usize) -> Result<Vec<Problem>, TrainError> {
-        let settings = self.settings_at(step);
+        let lesson = self.lesson_at(step);
+        let settings = lesson.map_or(self.settings, |lesson| lesson.limit(self.settings));
+        let mixture = lesson.and_then(|it| it.mixture).unwrap_or(self.mixture);
         let drawn = |family| {
             let seed = mixed_seed(self.seed, self.purpose * 8 + family as u64, step as u64);
             generate(family, Split::Train, seed, &settings)
@@ -180,14 +182,15 @@ impl Stream {
         if let Some((written, all)) = &self.written {
             let seed = mixed_seed(self.seed, self.purpose * 8 + 6, step as u64);
             let mut random = Random::new(seed);
-            let part = (count as f64 * written.share).round() as usize;
+            let share = lesson.and_then(|it| it.written_share);
+            let part = (count as f64 * share.unwrap_or(written.share)).round() as usize;
             problems.extend((0..part).map(|_| all.draw(&mut random, settings.max_steps)));
         }
         let count = count - problems.len();
-        for (family, count) in self.mixture.counts(count) {
+        for (family, count) in mixture.counts(count) {
             let mut all = drawn(family)?;
             let borrowing = match family {
-                Family::Arithmetic => (count as f64 * self.mixture.borrowing).round() as usize,
+                Family::Arithmetic => (count as f64 * mixture.borrowing).round() as usize,
                 Family::Coin | Family::Everyday => 0,
             };
             problems.extend(all.by_ref().take(count - borrowing));
@@ -386,17 +389,21 @@ mod tests {
         // The first sentence says what there is, and belongs to the first step.
         let two_steps = example(Family::Arithmetic, 2);
         assert_eq!(two_steps.step_ends, [5, 9]);
-        assert_eq!(two_steps.reasoning_parts(1), std::slice::from_ref(&(0..5)));
-        assert_eq!(two_steps.reasoning_parts(3), [0..5, 5..9, 5..9]);
+        assert_eq!(
+            two_steps.reasoning_parts(1, 1),
+            std::slice::from_ref(&(0..5))
+        );
+        assert_eq!(two_steps.reasoning_parts(3, 1), [0..5, 5..9, 5..9]);
+        assert_eq!(two_steps.reasoning_parts(4, 2), [0..5, 0..5, 5..9, 5..9]);
         // Three people for two vectors, and two for three.
         let three_people = example(Family::Coin, 3);
         assert_eq!(three_people.step_ends, [2, 5, 9]);
-        assert_eq!(three_people.reasoning_parts(2), [0..5, 5..9]);
+        assert_eq!(three_people.reasoning_parts(2, 1), [0..5, 5..9]);
         let two_people = example(Family::Coin, 2);
-        assert_eq!(two_people.reasoning_parts(3), [0..5, 5..9, 5..9]);
+        assert_eq!(two_people.reasoning_parts(3, 1), [0..5, 5..9, 5..9]);
         // Fewer sentences than steps.
         let four_steps = example(Family::Arithmetic, 4);
         assert!(four_steps.step_ends.is_empty());
-        assert_eq!(four_steps.reasoning_parts(2), [0..9, 0..9]);
+        assert_eq!(four_steps.reasoning_parts(2, 1), [0..9, 0..9]);
     }
 }

@@ -17,7 +17,7 @@ use super::baselines::Prompt;
 use super::baselines::adapted::{AdaptedTarget, Piece};
 use super::config::{
     AlignmentOf, AlignmentSpace, BatchLoss, Config, Embeddings, GeneratorSettings, Method,
-    ProjectionPhase, Selection,
+    ProjectionPhase, Selection, StepSupervisionBy,
 };
 use super::decode::{Written, write};
 use super::error::TrainError;
@@ -198,7 +198,7 @@ impl<'a> GeneratorStage<'a> {
         let parts: Vec<_> = (examples.iter())
             .map(|example| match self.settings.alignment_of {
                 AlignmentOf::Whole => iter::once(0..example.reasoning.len()).collect(),
-                AlignmentOf::Steps => example.reasoning_parts(k),
+                AlignmentOf::Steps => example.reasoning_parts(k, self.settings.vectors_per_step),
             })
             .collect();
         Some(alignment.losses(&self.target, &reasonings, &parts, vectors))
@@ -252,10 +252,10 @@ impl<'a> GeneratorStage<'a> {
             for chunk in examples.chunks(VALIDATION_CHUNK) {
                 let questions = generator_questions_of(chunk);
                 let k = self.settings.implicit_tokens;
-                let (vectors, compared) = self.source.vectors_and_compared(&questions, k);
-                let answer = self.answer_losses(chunk, &vectors);
+                let made = self.source.made(&questions, k);
+                let answer = self.answer_losses(chunk, &made.vectors);
                 sum.answer += answer.into_iter().map(f64::from).sum::<f64>();
-                if let Some(losses) = self.reasoning_losses(chunk, &compared) {
+                if let Some(losses) = self.reasoning_losses(chunk, &made.compared) {
                     sum.alignment += f64::from(losses.inner().sum().into_scalar::<f32>());
                 }
             }
@@ -377,24 +377,25 @@ impl Stage for GeneratorStage<'_> {
             dropout_seed,
         ));
         let questions = generator_questions_of(&examples);
-        let (vectors, compared) = source.vectors_and_compared(&questions, k);
+        let made = source.made(&questions, k);
         let mut asked = match self.settings.replaced_at(step) {
             Some(replaced) => self.rests(&examples, replaced),
             None => self.answers(&examples, k),
         };
         let answers = asked.len();
         let step_weight = self.settings.step_supervision_at(step) as f32;
-        let mut results = 1;
-        if step_weight > 0.0 && k > 1 {
-            let supervised = self.supervised_steps(step, &examples, &of_part, count);
-            results = supervised.of_each;
+        let mut results = count;
+        let by = self.settings.step_supervision_by;
+        if step_weight > 0.0 && k > 1 && by == StepSupervisionBy::Target {
+            let supervised = self.supervised_steps(step, &batch, &of_part);
+            results = supervised.of_batch;
             asked.extend(supervised.asked);
         }
         let (answers, steps) = asked.split_at(answers);
 
-        let logits = self
-            .target
-            .logits(self.states(&questions_of(&examples), &vectors, &asked));
+        let logits =
+            self.target
+                .logits(self.states(&questions_of(&examples), &made.vectors, &asked));
         let kernels = self.target.decoder.kernels;
         let loss_of = |asked: &[Asked], first_row: usize, count: usize, share: f32| {
             let labels = labels_of(asked);
@@ -407,19 +408,22 @@ impl Stage for GeneratorStage<'_> {
         let mut total = loss_of(answers, 0, count, answer_share);
         let mut terms = vec![("loss_answer", scalar(&total) / answer_share.max(1e-9))];
         if !steps.is_empty() {
-            let loss = loss_of(
-                steps,
-                labels_of(answers).len(),
-                count * results,
-                step_weight,
-            );
+            let loss = loss_of(steps, labels_of(answers).len(), results, step_weight);
             terms.push(("loss_steps", scalar(&loss) / step_weight));
             total = total.add(loss);
+        }
+        if step_weight > 0.0
+            && by == StepSupervisionBy::Generator
+            && let Some(loss) = self.named_steps_loss(&source, &made, &batch, &of_part)
+        {
+            terms.push(("loss_steps", scalar(&loss)));
+            total = total.add(loss.mul_scalar(step_weight));
         }
         let aligned: Vec<usize> = (0..of_part.len())
             .filter(|&i| is_aligned[of_part[i]])
             .collect();
-        if let Some(loss) = self.alignment_loss(&examples, &aligned, aligned_count, &compared) {
+        if let Some(loss) = self.alignment_loss(&examples, &aligned, aligned_count, &made.compared)
+        {
             terms.push(("loss_alignment", scalar(&loss)));
             total = total.add(loss.mul_scalar(self.settings.alpha));
         }

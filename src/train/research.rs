@@ -208,8 +208,9 @@ impl Config {
     /// Says in which setting the stages before the generator differ from those of another configuration.
     pub fn check_earlier(&self, other: &Config, name: &str) -> Result<(), TrainError> {
         /// What the earlier stages do not depend on.
-        const OWN: [&str; 6] = [
+        const OWN: [&str; 7] = [
             "name",
+            "description",
             "notes",
             "earlier",
             "generator",

@@ -44,6 +44,16 @@ pub enum Source {
     Constant(Box<Tensor<2>>),
 }
 
+/// Vectors in training: `[questions · k, …]` each.
+#[derive(Clone, Debug)]
+pub struct Made {
+    pub vectors: Tensor<2>,
+    /// What of each is compared with written reasoning.
+    pub compared: Tensor<2>,
+    /// The generator's states that are projected.
+    pub states: Option<Tensor<2>>,
+}
+
 impl Source {
     /// The source that a configuration asks for, before training.
     pub fn new(
@@ -143,19 +153,24 @@ impl Source {
         }
     }
 
-    /// The vectors, and what of each is compared with written reasoning.
-    pub fn vectors_and_compared(&self, questions: &[&[u32]], k: usize) -> (Tensor<2>, Tensor<2>) {
-        if let Source::Generator(generator) = self
-            && let Some(own) = &generator.alignment_projection
-        {
-            let states = generator.hidden(questions, k);
-            return (
-                generator.projection.apply(states.clone()),
-                own.apply(states),
-            );
+    /// The vectors, and what else of them training looks at.
+    pub fn made(&self, questions: &[&[u32]], k: usize) -> Made {
+        let Source::Generator(generator) = self else {
+            let vectors = self.vectors(questions, k);
+            return Made {
+                compared: vectors.clone(),
+                states: None,
+                vectors,
+            };
+        };
+        let states = generator.hidden(questions, k);
+        let vectors = generator.projection.apply(states.clone());
+        let own = generator.alignment_projection.as_ref();
+        Made {
+            compared: own.map_or_else(|| vectors.clone(), |own| own.apply(states.clone())),
+            states: Some(states),
+            vectors,
         }
-        let vectors = self.vectors(questions, k);
-        (vectors.clone(), vectors)
     }
 
     /// Passes of models to make a question's vectors.

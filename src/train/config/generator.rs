@@ -58,8 +58,14 @@ pub struct GeneratorSettings {
     pub step_supervision: f64,
     #[serde(default)]
     pub step_supervision_of: StepSupervisionOf,
+    #[serde(default)]
+    pub step_supervision_by: StepSupervisionBy,
     /// Step by which that weight has faded to 0, evenly from the first step; without it the weight stays.
     pub step_supervision_until: Option<usize>,
+    /// Vectors that a step of arithmetic has, for the supervision of steps and the alignment with them: the j-th result is
+    /// asked for behind j times so many.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub vectors_per_step: usize,
     /// Step before which not all written steps are replaced: the target writes what is left of the reasoning behind the
     /// vectors of the first steps, one step fewer in each of k equal parts of that time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -83,6 +89,10 @@ fn yes() -> bool {
 
 fn one() -> usize {
     1
+}
+
+fn is_one(number: &usize) -> bool {
+    *number == 1
 }
 
 /// How the losses of a batch become one (METHOD, Q10).
@@ -169,8 +179,20 @@ pub enum StepSupervisionOf {
     /// One, drawn anew each time.
     #[default]
     Drawn,
-    /// All of them; the loss is their mean. A step takes longer by what the target reads of them behind the question.
+    /// Each of them once, where fewer than all vectors stand for it; the loss is the mean over those of a batch. A step takes longer by what the target reads of them behind the question.
     All,
+}
+
+/// What the intermediate results are read off the vectors by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepSupervisionBy {
+    /// The target, which writes them behind the first vectors.
+    #[default]
+    Target,
+    /// The generator's own table of words: each state of a step's vectors names one token of its result. All results are
+    /// asked for.
+    Generator,
 }
 
 /// What the best checkpoint is chosen by.

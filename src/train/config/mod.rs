@@ -9,7 +9,7 @@ mod generator;
 
 pub use generator::{
     AlignmentOf, AlignmentProjection, AlignmentSpace, BatchLoss, Embeddings, GeneratorSettings,
-    Method, ProjectionPhase, Selection, Start, StepSupervisionOf,
+    Method, ProjectionPhase, Selection, Start, StepSupervisionBy, StepSupervisionOf,
 };
 
 use super::error::TrainError;
@@ -79,6 +79,12 @@ pub struct Lesson {
     /// Largest number of the stories, where it is smaller than elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_value: Option<u32>,
+    /// Shares of the families, where they are others than elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mixture: Option<Mixture>,
+    /// Share of problems that people wrote, where it is another than elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_share: Option<f64>,
 }
 
 impl Lesson {
@@ -110,6 +116,26 @@ pub struct Mixture {
 }
 
 impl Mixture {
+    fn check(&self) -> Result<(), TrainError> {
+        let wrong = |field, message: String| Err(TrainError::Setting { field, message });
+        let shares = Family::ALL.map(|family| self.share(family));
+        if shares.iter().any(|share| !(0.0..=1e6).contains(share))
+            || shares.iter().sum::<f64>() == 0.0
+        {
+            return wrong(
+                "mixture",
+                format!("shares {shares:?} must not be negative nor all zero"),
+            );
+        }
+        if !(0.0..=1.0).contains(&self.borrowing) {
+            return wrong(
+                "mixture.borrowing",
+                format!("{} is not from 0 to 1", self.borrowing),
+            );
+        }
+        Ok(())
+    }
+
     /// A family's share.
     pub fn share(&self, family: Family) -> f64 {
         match family {
@@ -320,20 +346,18 @@ impl Config {
                 "each lesson must end after the one before".into(),
             );
         }
-        let shares = Family::ALL.map(|family| self.mixture.share(family));
-        if shares.iter().any(|share| !(0.0..=1e6).contains(share))
-            || shares.iter().sum::<f64>() == 0.0
-        {
-            return wrong(
-                "mixture",
-                format!("shares {shares:?} must not be negative nor all zero"),
-            );
-        }
-        if !(0.0..=1.0).contains(&self.mixture.borrowing) {
-            return wrong(
-                "mixture.borrowing",
-                format!("{} is not from 0 to 1", self.mixture.borrowing),
-            );
+        self.mixture.check()?;
+        for lesson in &self.curriculum {
+            if let Some(mixture) = &lesson.mixture {
+                mixture.check()?;
+            }
+            let share = lesson.written_share.unwrap_or(0.0);
+            if !(0.0..=1.0).contains(&share) {
+                return wrong(
+                    "curriculum.written_share",
+                    format!("{share} is not from 0 to 1"),
+                );
+            }
         }
         if let Some(written) = &self.written {
             for (field, share) in [
@@ -397,6 +421,15 @@ impl Config {
                 format!("{eval_k} is not from 1 to 64"),
             );
         }
+        if !(1..=train_k).contains(&generator.vectors_per_step) {
+            return wrong(
+                "generator.vectors_per_step",
+                format!(
+                    "{} is not from 1 to the {train_k} implicit tokens",
+                    generator.vectors_per_step
+                ),
+            );
+        }
         if generator.method.has_constant_vectors() && eval_k > train_k {
             return wrong(
                 "generator.eval_implicit_tokens",
@@ -433,6 +466,12 @@ impl Config {
                 "generator.passes",
                 format!("{} is not from 1 to 16", generator.passes),
             );
+        }
+        if generator.step_supervision_by == StepSupervisionBy::Generator
+            && generator.method != Method::Semcot
+        {
+            let message = "only method \"semcot\" has a generator: \"target\" is meant";
+            return wrong("generator.step_supervision_by", message.into());
         }
         let reads_thoughts = generator.method == Method::Semcot
             && generator.implicit_from == ImplicitFrom::ThoughtPositions;

@@ -2,7 +2,8 @@
 
 use super::super::baselines::settings::BaselineSettings;
 use super::super::config::{
-    AlignmentOf, GeneratorSettings, Method, Schedule, SentenceSettings, Start, StepSupervisionOf,
+    AlignmentOf, GeneratorSettings, Method, Schedule, SentenceSettings, Start, StepSupervisionBy,
+    StepSupervisionOf,
 };
 use super::super::llama::LlamaSizes;
 use super::super::optimizer::{MatrixRule, OptimizerSettings};
@@ -79,8 +80,10 @@ pub fn generator(
         alignment_batch: usize::MAX,
         step_supervision: 0.0,
         step_supervision_of: StepSupervisionOf::Drawn,
+        step_supervision_by: StepSupervisionBy::Target,
         step_supervision_until: None,
         replaced_until: None,
+        vectors_per_step: 1,
         passes: 1,
         baseline: BaselineSettings::default(),
     }
