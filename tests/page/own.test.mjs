@@ -96,6 +96,11 @@ test("the_larger_pair_is_a_button_away_and_draws_everyday_problems", async () =>
   await page.fill("#question", "There are 7 boxes of pencils. Each box holds 6 pencils. How many pencils are there?");
   await ask(page);
   assert.equal((await readLane(page, "explicit")).answer, "42");
+  // It was trained with more implicit tokens than the slider has elsewhere.
+  await page.locator("#look > summary").click();
+  await page.locator("#look-tried li:nth-child(12)[data-current=true]").waitFor();
+  assert.equal(await page.inputValue("#look-k"), "12");
+  assert.equal(await page.textContent("#look-k-note"), "as the pair was trained");
   assert.deepEqual(consoleErrors, []);
   await close();
 });

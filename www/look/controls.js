@@ -25,6 +25,8 @@ const BANK_SEED = 1;
 /** Seed of the questions that are drawn. */
 const MAP_SEED = 7;
 const NEAREST = 5;
+/** The slider goes so far, and farther where the pair was trained with more. */
+const MOST_TOKENS = 8;
 
 const panel = find("#look", HTMLDetailsElement);
 const slider = find("#look-k", HTMLInputElement);
@@ -63,6 +65,7 @@ export function listenToLook({ state, update, withEngine, stop, question }) {
     const asked = question();
     // A single model has no vectors to look at.
     if (!panel.open || engine === null || engine.info.implicitTokens === undefined || state.busy !== null || asked === "") return;
+    slider.max = String(Math.max(MOST_TOKENS, engine.info.implicitTokens));
     if (!isTouched) slider.value = String(engine.info.implicitTokens);
     const k = slider.valueAsNumber;
     const before = state.look?.question === asked ? state.look : null;

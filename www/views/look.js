@@ -67,6 +67,7 @@ function showSlider(state) {
   const truth = truthOf(state, state.look?.question ?? null);
   const most = Number(slider.max);
   while (tried.children.length < most) tried.append(copyOf("#tried-template", HTMLLIElement));
+  while (tried.children.length > most) tried.lastElementChild?.remove();
   [...tried.children].forEach((cell, index) => {
     if (!(cell instanceof HTMLElement)) return;
     const answer = answers.get(index + 1);
