@@ -63,13 +63,11 @@ impl GeneratorStage<'_> {
     /// The answers of all examples behind their first `replaced` vectors, and before them what these do not stand for of the
     /// reasoning.
     pub(super) fn rests(&self, examples: &[Example], replaced: usize) -> Vec<Asked> {
-        let (k, per_step) = (
-            self.settings.implicit_tokens,
-            self.settings.vectors_per_step,
-        );
         let mut asked = self.answers(examples, replaced);
         for (ask, example) in asked.iter_mut().zip(examples) {
-            let Some(&end) = (example.steps_of(replaced, k, per_step).checked_sub(1))
+            let Some(&end) = self
+                .steps_of(example, replaced)
+                .checked_sub(1)
                 .and_then(|last| example.step_ends.get(last))
             else {
                 continue;
@@ -81,6 +79,12 @@ impl GeneratorStage<'_> {
             }
         }
         asked
+    }
+
+    /// Steps of a problem that its first `vectors` vectors have been through.
+    fn steps_of(&self, example: &Example, vectors: usize) -> usize {
+        let settings = &self.settings;
+        example.steps_of(vectors, settings.implicit_tokens, settings.vectors_per_step)
     }
 
     /// The intermediate results that a step of training asks for: of those examples of a batch that are `of_part`, as they
@@ -136,15 +140,13 @@ impl GeneratorStage<'_> {
         let (Source::Generator(generator), Some(states)) = (source, &made.states) else {
             return None;
         };
-        let (k, per_step) = (
-            self.settings.implicit_tokens,
-            self.settings.vectors_per_step,
-        );
+        let k = self.settings.implicit_tokens;
+        let per_step = self.settings.vectors_per_step;
         let (mut rows, mut labels) = (Vec::new(), Vec::new());
         for (question, &i) in of_part.iter().enumerate() {
             let example = &batch[i];
             for stop in self.result_stops(example, k) {
-                let result = &example.intermediate[example.steps_of(stop, k, per_step) - 1];
+                let result = &example.intermediate[self.steps_of(example, stop) - 1];
                 let tokens = result.iter().chain(iter::repeat(&self.frame.end));
                 labels.extend(tokens.take(per_step));
                 rows.extend(question * k + stop - per_step..question * k + stop);
@@ -171,22 +173,15 @@ impl GeneratorStage<'_> {
 
     /// After how many vectors, `most` at the end, one more of a problem's steps has been gone through.
     fn result_stops(&self, example: &Example, most: usize) -> impl Iterator<Item = usize> {
-        let (k, per_step) = (
-            self.settings.implicit_tokens,
-            self.settings.vectors_per_step,
-        );
-        let steps = move |vectors| example.steps_of(vectors, k, per_step);
+        let per_step = self.settings.vectors_per_step;
+        let steps = move |vectors| self.steps_of(example, vectors);
         let stops = (per_step..=most).step_by(per_step);
         stops.filter(move |&vectors| steps(vectors) > steps(vectors - per_step))
     }
 
     /// The intermediate result that so many of a problem's vectors, fewer than all, stand for.
     fn result_behind(&self, question: usize, example: &Example, vectors: usize) -> Option<Asked> {
-        let (k, per_step) = (
-            self.settings.implicit_tokens,
-            self.settings.vectors_per_step,
-        );
-        let last = example.steps_of(vectors, k, per_step).checked_sub(1)?;
+        let last = self.steps_of(example, vectors).checked_sub(1)?;
         Some(Asked {
             question,
             vectors,
