@@ -179,7 +179,8 @@ pub enum StepSupervisionOf {
     /// One, drawn anew each time.
     #[default]
     Drawn,
-    /// Each of them once, where fewer than all vectors stand for it; the loss is the mean over those of a batch. A step takes longer by what the target reads of them behind the question.
+    /// Each of them once, where fewer than all vectors stand for it; the loss is the mean over those of a batch. A step
+    /// takes longer by what the target reads of them behind the question.
     All,
 }
 
