@@ -8,12 +8,14 @@ use semcot::problems::{Family, Split, generate};
 use semcot::reasoning::Mode;
 use semcot::train::baseline_stage::{BaselineStage, baseline_of};
 use semcot::train::checkpoint;
-use semcot::train::config::{Config, Lesson, Mixture, StepSupervisionBy, StepSupervisionOf};
+use semcot::train::config::{
+    Config, Lesson, Mixture, StepSupervisionAfter, StepSupervisionBy, StepSupervisionOf,
+};
 use semcot::train::examples::{Purpose, Stream};
 use semcot::train::generator::GeneratorStage;
 use semcot::train::optimizer::Change;
 use semcot::train::research::Research;
-use semcot::train::source::Source;
+use semcot::train::source::{Forced, Source};
 use semcot::train::stages::{Backend, GENERATOR, Run, TARGET};
 use semcot::train::trainer::{Begin, Part, Stage, StageFiles};
 use serde_json::Value;
@@ -409,12 +411,73 @@ fn each_state_of_a_step_names_one_token_of_its_result() {
 }
 
 #[test]
+fn teacher_forcing_gives_the_results_of_first_steps_and_never_the_last() {
+    with_stage("forced", |mut stage| {
+        let k = 8;
+        stage.settings.implicit_tokens = k;
+        stage.settings.vectors_per_step = 2;
+        stage.settings.teacher_forcing = 1.0;
+        let examples = stage.batches.examples(0, 64).expect("problems");
+        let all: Vec<usize> = (0..64).collect();
+        let forced = stage.forced(0, &examples, &all);
+        assert_eq!(forced.thoughts.len(), forced.tokens.len());
+        let mut first = 0;
+        for (question, example) in examples.iter().enumerate() {
+            let is_its = |&&thought: &&usize| (question * k..(question + 1) * k).contains(&thought);
+            let thoughts = &forced.thoughts[first..];
+            let count = thoughts.iter().take_while(is_its).count();
+            assert!(
+                thoughts[..count]
+                    .iter()
+                    .copied()
+                    .eq(question * k..question * k + count)
+            );
+            if example.family != Family::Coin {
+                let steps = example.intermediate.len().min(k / 2);
+                assert!(
+                    count / 2 < steps && (steps == 1 || count > 0),
+                    "{count} of {steps}"
+                );
+                let results = example.intermediate[..count / 2].iter();
+                let tokens: Vec<u32> = results
+                    .flat_map(|result| [result[0], *result.get(1).unwrap_or(&stage.frame.end)])
+                    .collect();
+                assert_eq!(forced.tokens[first..first + count], tokens);
+            }
+            first += count;
+        }
+        assert_eq!(first, forced.thoughts.len());
+        // A part of the batch is forced as the whole is.
+        let later = stage.forced(0, &examples, &all[32..]);
+        let moved = (later.thoughts.iter()).map(|thought| thought + 32 * k);
+        assert!(forced.thoughts.ends_with(&moved.collect::<Vec<usize>>()));
+        stage.settings.teacher_forcing = 0.0;
+        assert_eq!(stage.forced(0, &examples, &all), Forced::default());
+    });
+}
+
+#[test]
+fn each_pass_is_asked_for_the_steps_that_it_has_reached() {
+    with_stage("passes", |mut stage| {
+        let settings = &mut stage.settings;
+        settings.implicit_tokens = 12;
+        settings.vectors_per_step = 2;
+        assert_eq!(settings.asked_passes(4), [(3, 12)]);
+        settings.step_supervision_after = StepSupervisionAfter::EachPass;
+        assert_eq!(settings.asked_passes(4), [(0, 4), (1, 6), (2, 10), (3, 12)]);
+        assert_eq!(settings.asked_passes(3), [(0, 4), (1, 8), (2, 12)]);
+        assert_eq!(settings.asked_passes(1), [(0, 12)]);
+    });
+}
+
+#[test]
 fn a_lesson_may_have_families_of_its_own() {
     let folder = folder("lessons");
     let mut config = config(&folder, "run", &method("semcot", ""));
     config.curriculum = vec![Lesson {
         until: 2,
-        max_steps: 1,
+        max_steps: 3,
+        min_steps: Some(3),
         max_people: 2,
         max_value: Some(20),
         mixture: Some(Mixture {
@@ -432,6 +495,8 @@ fn a_lesson_may_have_families_of_its_own() {
         coins.count()
     };
     assert_eq!([coins(1), coins(2)], [0, 4]);
+    let lesson = stream.problems(1, 8).expect("problems");
+    assert!(lesson.iter().all(|it| it.steps == 3));
     let mixture = config.curriculum[0].mixture.as_mut();
     mixture.expect("it is given").arithmetic = 0.0;
     let error = config.check().expect_err("no family is left").to_string();
@@ -549,7 +614,7 @@ fn the_configurations_of_the_research_are_right_and_share_their_target() {
     // The larger pair goes on from what is committed.
     let kept = folder.join("../checkpoints/base/config.toml");
     let kept = Config::read(&kept).unwrap_or_else(|error| panic!("{error}"));
-    for name in ["base", "base-further"] {
+    for name in ["base", "base-further", "base-passes"] {
         let path = folder.join(format!("{name}.toml"));
         let config = Config::read(&path).unwrap_or_else(|error| panic!("{error}"));
         (config.check_earlier(&kept, "checkpoints/base")).unwrap_or_else(|error| panic!("{error}"));

@@ -9,7 +9,10 @@ use super::examples::Example;
 use super::generator::{GeneratorStage, continuation};
 use super::kernels;
 use super::llama::rows_tensor;
-use super::source::{Made, Source};
+use super::source::{Forced, Made, Source};
+
+/// Parts that a share of a batch is rounded down to.
+const SHARES: u32 = 1000;
 
 /// A continuation to be learnt: the target reads a question, the first of its vectors and a prompt, and is to write it.
 pub struct Asked {
@@ -137,38 +140,81 @@ impl GeneratorStage<'_> {
         batch: &[Example],
         of_part: &[usize],
     ) -> Option<Tensor<1>> {
-        let (Source::Generator(generator), Some(states)) = (source, &made.states) else {
+        let Source::Generator(generator) = source else {
             return None;
         };
         let k = self.settings.implicit_tokens;
         let per_step = self.settings.vectors_per_step;
+        let passes = self.settings.asked_passes(made.states.len());
         let (mut rows, mut labels) = (Vec::new(), Vec::new());
-        for (question, &i) in of_part.iter().enumerate() {
-            let example = &batch[i];
-            for stop in self.result_stops(example, k) {
-                let result = &example.intermediate[self.steps_of(example, stop) - 1];
-                let tokens = result.iter().chain(iter::repeat(&self.frame.end));
-                labels.extend(tokens.take(per_step));
-                rows.extend(question * k + stop - per_step..question * k + stop);
+        for (number, &(_, most)) in passes.iter().enumerate() {
+            for (question, &i) in of_part.iter().enumerate() {
+                let first = (number * of_part.len() + question) * k;
+                for stop in self.result_stops(&batch[i], most) {
+                    labels.extend(self.result_tokens(&batch[i], stop));
+                    rows.extend(first + stop - per_step..first + stop);
+                }
             }
         }
         if rows.is_empty() {
             return None;
         }
-        let stops = batch
-            .iter()
-            .map(|example| self.result_stops(example, k).count());
+        let stops = (passes.iter())
+            .flat_map(|&(_, most)| batch.iter().map(move |example| (example, most)))
+            .map(|(example, most)| self.result_stops(example, most).count());
         let share = 1.0 / (stops.sum::<usize>() * per_step) as f32;
-        let states = states
-            .clone()
-            .select(0, rows_tensor(&rows, &states.device()));
+        let states: Vec<Tensor<2>> = (passes.iter())
+            .map(|&(pass, _)| made.states[pass].clone())
+            .collect();
+        let states = Tensor::cat(states, 0);
+        let rows = rows_tensor(&rows, &states.device());
         let weights = vec![share; labels.len()];
         Some(kernels::cross_entropy(
             generator.model.decoder.kernels,
-            generator.model.logits(states),
+            generator.model.logits(states.select(0, rows)),
             &labels,
             &weights,
         ))
+    }
+
+    /// What a batch's teacher forcing puts in place of thoughts: of those examples that are `of_part`, as they are numbered
+    /// among these.
+    pub fn forced(&self, step: usize, batch: &[Example], of_part: &[usize]) -> Forced {
+        let mut forced = Forced::default();
+        let share = (self.settings.teacher_forcing_at(step) * f64::from(SHARES)) as u32;
+        if share == 0 {
+            return forced;
+        }
+        let k = self.settings.implicit_tokens;
+        let mut choices = self.batches.choices(step);
+        let drawn: Vec<usize> = (batch.iter())
+            .map(|example| {
+                let results = self.result_stops(example, k).count() as u32;
+                let is_forced = choices.chance(share, SHARES) && results > 1;
+                usize::from(is_forced) * choices.between(1, results.max(2) - 1) as usize
+            })
+            .collect();
+        for (question, &i) in of_part.iter().enumerate() {
+            for stop in self.result_stops(&batch[i], k).take(drawn[i]) {
+                let tokens = self.result_tokens(&batch[i], stop);
+                forced.tokens.extend(tokens);
+                let first = question * k + stop - self.settings.vectors_per_step;
+                forced.thoughts.extend(first..question * k + stop);
+            }
+        }
+        forced
+    }
+
+    /// What the vectors of the step that ends behind so many of a problem's are to name: a token of its result each, its end
+    /// where it has fewer.
+    fn result_tokens<'e>(
+        &'e self,
+        example: &'e Example,
+        stop: usize,
+    ) -> impl Iterator<Item = u32> + 'e {
+        let result = &example.intermediate[self.steps_of(example, stop) - 1];
+        let tokens = result.iter().chain(iter::repeat(&self.frame.end));
+        tokens.take(self.settings.vectors_per_step).copied()
     }
 
     /// After how many vectors, `most` at the end, one more of a problem's steps has been gone through.

@@ -28,7 +28,7 @@ use super::lora::Dropout;
 use super::optimizer::Change;
 use super::score::Answers;
 use super::sentence_transformer::SentenceTransformer;
-use super::source::Source;
+use super::source::{Forced, Source};
 use super::target::{VALIDATION_CHUNK, best_rows, count_right};
 use super::trainer::{Loss, Part, Stage, Validation};
 use super::vocabulary::Vocabulary;
@@ -252,7 +252,7 @@ impl<'a> GeneratorStage<'a> {
             for chunk in examples.chunks(VALIDATION_CHUNK) {
                 let questions = generator_questions_of(chunk);
                 let k = self.settings.implicit_tokens;
-                let made = self.source.made(&questions, k);
+                let made = self.source.made(&questions, k, &Forced::default());
                 let answer = self.answer_losses(chunk, &made.vectors);
                 sum.answer += answer.into_iter().map(f64::from).sum::<f64>();
                 if let Some(losses) = self.reasoning_losses(chunk, &made.compared) {
@@ -377,7 +377,7 @@ impl Stage for GeneratorStage<'_> {
             dropout_seed,
         ));
         let questions = generator_questions_of(&examples);
-        let made = source.made(&questions, k);
+        let made = source.made(&questions, k, &self.forced(step, &batch, &of_part));
         let mut asked = match self.settings.replaced_at(step) {
             Some(replaced) => self.rests(&examples, replaced),
             None => self.answers(&examples, k),

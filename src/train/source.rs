@@ -1,8 +1,10 @@
 //! Where the vectors between question and answer come from: the generator, one of those that it is compared with, or
 //! constants that are learnt.
 
+use std::iter;
+
 use burn::Tensor;
-use burn::tensor::Device;
+use burn::tensor::{Device, Int};
 
 use super::baselines::lora_generator::LoraGenerator;
 use super::baselines::softcot::SoftCot;
@@ -44,14 +46,23 @@ pub enum Source {
     Constant(Box<Tensor<2>>),
 }
 
+/// Tokens that stand in place of thoughts from the second pass on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forced {
+    /// Thoughts by their number among those of all questions, rising.
+    pub thoughts: Vec<usize>,
+    /// One for each of them.
+    pub tokens: Vec<u32>,
+}
+
 /// Vectors in training: `[questions · k, …]` each.
 #[derive(Clone, Debug)]
 pub struct Made {
     pub vectors: Tensor<2>,
     /// What of each is compared with written reasoning.
     pub compared: Tensor<2>,
-    /// The generator's states that are projected.
-    pub states: Option<Tensor<2>>,
+    /// The generator's states after each of its passes, of which the last are projected; none where there is no generator.
+    pub states: Vec<Tensor<2>>,
 }
 
 impl Source {
@@ -153,22 +164,23 @@ impl Source {
         }
     }
 
-    /// The vectors, and what else of them training looks at.
-    pub fn made(&self, questions: &[&[u32]], k: usize) -> Made {
+    /// The vectors, and what else of them training looks at. Only a generator of more than one pass reads what is forced.
+    pub fn made(&self, questions: &[&[u32]], k: usize, forced: &Forced) -> Made {
         let Source::Generator(generator) = self else {
             let vectors = self.vectors(questions, k);
             return Made {
                 compared: vectors.clone(),
-                states: None,
+                states: Vec::new(),
                 vectors,
             };
         };
-        let states = generator.hidden(questions, k);
-        let vectors = generator.projection.apply(states.clone());
+        let states = generator.passes_of(questions, k, forced);
+        let last = &states[states.len() - 1];
+        let vectors = generator.projection.apply(last.clone());
         let own = generator.alignment_projection.as_ref();
         Made {
-            compared: own.map_or_else(|| vectors.clone(), |own| own.apply(states.clone())),
-            states: Some(states),
+            compared: own.map_or_else(|| vectors.clone(), |own| own.apply(last.clone())),
+            states,
             vectors,
         }
     }
@@ -198,16 +210,26 @@ impl Generator {
 
     /// The normed states that are projected: `[questions · k, generator hidden]`.
     pub fn hidden(&self, questions: &[&[u32]], k: usize) -> Tensor<2> {
+        let mut states = self.passes_of(questions, k, &Forced::default());
+        states.pop().expect("there is a pass at least")
+    }
+
+    /// The normed states of every pass.
+    fn passes_of(&self, questions: &[&[u32]], k: usize, forced: &Forced) -> Vec<Tensor<2>> {
         if self.passes > 1 {
-            return self.hidden_after_passes(questions, k);
+            return self.passes_behind(questions, k, forced);
         }
+        vec![self.only_pass(questions, k)]
+    }
+
+    fn only_pass(&self, questions: &[&[u32]], k: usize) -> Tensor<2> {
         let thoughts = self.implicit_from.thoughts_read(k);
         let ids = questions.concat();
         let mut rows = Vec::with_capacity(ids.len() + questions.len() * thoughts);
         let mut start = 0;
         for question in questions {
             rows.extend(start..start + question.len());
-            rows.extend(std::iter::repeat_n(ids.len(), thoughts));
+            rows.extend(iter::repeat_n(ids.len(), thoughts));
             start += question.len();
         }
         let packing = Packing {
@@ -230,8 +252,8 @@ impl Generator {
     }
 
     /// The `<thought>` positions read again and again behind a question that is read once: from the second pass on, what the
-    /// pass before has made of them stands in their place.
-    fn hidden_after_passes(&self, questions: &[&[u32]], k: usize) -> Tensor<2> {
+    /// pass before has made of them stands in their place, or what is forced.
+    fn passes_behind(&self, questions: &[&[u32]], k: usize, forced: &Forced) -> Vec<Tensor<2>> {
         let lengths: Vec<usize> = questions.iter().map(|question| question.len()).collect();
         let question_rows = self.model.embed(&questions.concat());
         let decoder = &self.model.decoder;
@@ -249,9 +271,38 @@ impl Generator {
         };
         let scale = self.model.embedding_scale();
         let thought = (self.thought.clone().mul_scalar(scale)).repeat_dim(0, k * lengths.len());
-        (0..self.passes).fold(thought, |states, _| {
-            decoder.hidden_after(&prefix, states, &packing, Reach::Causal)
-        })
+        let pass = |read| decoder.hidden_after(&prefix, read, &packing, Reach::Causal);
+        let first = pass(thought);
+        let forced = self.forced_rows(forced, k * lengths.len(), &first.device());
+        let next = |states: &Tensor<2>| {
+            let read = match &forced {
+                Some((embedded, rows)) => {
+                    Tensor::cat(vec![states.clone(), embedded.clone()], 0).select(0, rows.clone())
+                }
+                None => states.clone(),
+            };
+            Some(pass(read))
+        };
+        iter::successors(Some(first), next)
+            .take(self.passes)
+            .collect()
+    }
+
+    /// What is forced, embedded, and which row every one of `thoughts` has among its own and these; none where nothing is.
+    fn forced_rows(
+        &self,
+        forced: &Forced,
+        thoughts: usize,
+        device: &Device,
+    ) -> Option<(Tensor<2>, Tensor<1, Int>)> {
+        if forced.thoughts.is_empty() {
+            return None;
+        }
+        let mut rows: Vec<usize> = (0..thoughts).collect();
+        for (number, &thought) in forced.thoughts.iter().enumerate() {
+            rows[thought] = thoughts + number;
+        }
+        Some((self.model.embed(&forced.tokens), rows_tensor(&rows, device)))
     }
 }
 
@@ -261,8 +312,9 @@ mod tests {
     use crate::train::kernels::Kernels;
     use crate::train::llama::{EmbeddingScale, Head, LlamaSizes};
 
-    #[test]
-    fn a_question_read_apart_from_its_thoughts_gives_the_same_states() {
+    const QUESTIONS: [&[u32]; 2] = [&[3, 1, 4, 1, 5], &[9, 2]];
+
+    fn generator() -> Generator {
         let device = Device::flex().autodiff();
         let mut normal = Normal::new(5);
         let sizes = LlamaSizes {
@@ -277,7 +329,7 @@ mod tests {
             embedding_scale: EmbeddingScale::SqrtHidden,
             head: Head::Tied,
         };
-        let generator = Generator {
+        Generator {
             model: Llama::new(sizes, 30, Kernels::Fused, &mut normal, &device),
             thought: normal.scaled([1, 16], 16, &device),
             projection: Linear {
@@ -287,11 +339,16 @@ mod tests {
             alignment_projection: None,
             implicit_from: ImplicitFrom::ThoughtPositions,
             passes: 1,
-        };
-        let questions: [&[u32]; 2] = [&[3, 1, 4, 1, 5], &[9, 2]];
+        }
+    }
+
+    #[test]
+    fn a_question_read_apart_from_its_thoughts_gives_the_same_states() {
+        let generator = generator();
         let values = |states: Tensor<2>| states.inner().try_into_vec_as::<f32>().expect("f32");
-        let once = values(generator.hidden(&questions, 3));
-        let apart = values(generator.hidden_after_passes(&questions, 3));
+        let once = values(generator.hidden(&QUESTIONS, 3));
+        let mut apart = generator.passes_behind(&QUESTIONS, 3, &Forced::default());
+        let apart = values(apart.pop().expect("there is a pass"));
         assert_eq!(once.len(), 2 * 3 * 16);
         let difference = |other: &[f32]| {
             let differences = once.iter().zip(other).map(|(a, b)| (a - b).abs());
@@ -302,7 +359,29 @@ mod tests {
             passes: 2,
             ..generator
         };
-        let states = values(twice.hidden(&questions, 3));
+        let states = values(twice.hidden(&QUESTIONS, 3));
         assert!(difference(&states) > 1e-2, "{}", difference(&states));
+    }
+
+    #[test]
+    fn what_is_forced_changes_its_question_alone_and_only_from_there_on() {
+        let generator = Generator {
+            passes: 2,
+            ..generator()
+        };
+        let states = |forced: &Forced| {
+            let mut states = generator.passes_of(&QUESTIONS, 3, forced);
+            let last = states.pop().expect("there is a pass").inner();
+            last.try_into_vec_as::<f32>().expect("f32")
+        };
+        let free = states(&Forced::default());
+        let forced = states(&Forced {
+            thoughts: vec![4],
+            tokens: vec![7],
+        });
+        let changed: Vec<bool> = (free.chunks(16).zip(forced.chunks(16)))
+            .map(|(free, forced)| free != forced)
+            .collect();
+        assert_eq!(changed, [false, false, false, false, true, true]);
     }
 }

@@ -12,6 +12,9 @@ pub struct Lesson {
     /// The lesson's end: the first step that is past it.
     pub until: usize,
     pub max_steps: u32,
+    /// Fewest steps of the stories, where they are others than elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_steps: Option<u32>,
     pub max_people: u32,
     /// Largest number of the stories, where it is smaller than elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,7 +48,7 @@ impl Lesson {
         let max_people = settings.max_people.min(self.max_people);
         problems::Settings {
             max_steps,
-            min_steps: settings.min_steps.min(max_steps),
+            min_steps: self.min_steps.unwrap_or(settings.min_steps).min(max_steps),
             max_people,
             min_people: settings.min_people.min(max_people),
             max_value: settings.max_value.min(self.max_value.unwrap_or(u32::MAX)),

@@ -7,6 +7,7 @@ use super::super::linear::Linear;
 use super::super::llama::LlamaSizes;
 use super::{Schedule, faded};
 use crate::formats::manifest::ImplicitFrom;
+use crate::model::MOST_PASSES;
 
 /// The generator and how it is trained (METHOD, section 6).
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -60,6 +61,8 @@ pub struct GeneratorSettings {
     pub step_supervision_of: StepSupervisionOf,
     #[serde(default)]
     pub step_supervision_by: StepSupervisionBy,
+    #[serde(default)]
+    pub step_supervision_after: StepSupervisionAfter,
     /// Step by which that weight has faded to 0, evenly from the first step; without it the weight stays.
     pub step_supervision_until: Option<usize>,
     /// Vectors that a step of arithmetic has, for the supervision of steps and the alignment with them: the j-th result is
@@ -74,6 +77,11 @@ pub struct GeneratorSettings {
     /// before in their place. 1 as published.
     #[serde(default = "one")]
     pub passes: usize,
+    /// Share of a batch's problems of which the results of the first steps, as many as are drawn, stand in place of their
+    /// thoughts from the second pass on: the tokens that `step_supervision_by = "generator"` asks for. In training only, and
+    /// fading with that supervision.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub teacher_forcing: f64,
     /// What the methods that it is compared with are set to.
     #[serde(default, skip_serializing_if = "BaselineSettings::is_default")]
     pub baseline: BaselineSettings,
@@ -93,6 +101,10 @@ fn one() -> usize {
 
 fn is_one(number: &usize) -> bool {
     *number == 1
+}
+
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
 }
 
 /// How the losses of a batch become one (METHOD, Q10).
@@ -196,6 +208,18 @@ pub enum StepSupervisionBy {
     Generator,
 }
 
+/// After which passes of the generator its words are asked for intermediate results.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepSupervisionAfter {
+    /// The last, for all.
+    #[default]
+    LastPass,
+    /// Each, for the results of the first vectors: after p passes of n for those of p n-ths of the vectors, rounded up to
+    /// whole steps, so that a pass has its own steps to go.
+    EachPass,
+}
+
 /// What the best checkpoint is chosen by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -261,6 +285,95 @@ pub enum Start {
 }
 
 impl GeneratorSettings {
+    /// Which of the settings cannot be, and why.
+    pub(super) fn problem(&self) -> Option<(&'static str, String)> {
+        let wrong = |field, message: String| Some((field, message));
+        if !(1..=64).contains(&self.implicit_tokens) {
+            return wrong(
+                "generator.implicit_tokens",
+                format!("{} is not from 1 to 64", self.implicit_tokens),
+            );
+        }
+        let (train_k, eval_k) = (self.implicit_tokens, self.eval_implicit_tokens());
+        if !(1..=64).contains(&eval_k) {
+            return wrong(
+                "generator.eval_implicit_tokens",
+                format!("{eval_k} is not from 1 to 64"),
+            );
+        }
+        if !(1..=train_k).contains(&self.vectors_per_step) {
+            return wrong(
+                "generator.vectors_per_step",
+                format!(
+                    "{} is not from 1 to the {train_k} implicit tokens",
+                    self.vectors_per_step
+                ),
+            );
+        }
+        if self.method.has_constant_vectors() && eval_k > train_k {
+            return wrong(
+                "generator.eval_implicit_tokens",
+                format!("{eval_k} constant vectors are asked for, {train_k} are learnt"),
+            );
+        }
+        if !(0.0..=1.0).contains(&self.alpha) {
+            return wrong(
+                "generator.alpha",
+                format!("{} is not from 0 to 1", self.alpha),
+            );
+        }
+        if self.method == Method::Softcot && self.start != Start::Target {
+            let message =
+                "SoftCoT's small model does not train: only \"target\" gives it trained weights";
+            return wrong("generator.start", message.into());
+        }
+        if self.alpha > 0.0 && !self.method.aligns() {
+            let message =
+                "only the methods semcot and lora_generator align their vectors: 0 is meant";
+            return wrong("generator.alpha", message.into());
+        }
+        let has_own = self.alignment_projection == AlignmentProjection::Own;
+        if has_own && self.method != Method::Semcot {
+            let message = "only method \"semcot\" has a projection: \"shared\" is meant";
+            return wrong("generator.alignment_projection", message.into());
+        }
+        if !(1..=MOST_PASSES as usize).contains(&self.passes) {
+            return wrong(
+                "generator.passes",
+                format!("{} is not from 1 to 16", self.passes),
+            );
+        }
+        if self.step_supervision_by == StepSupervisionBy::Generator && self.method != Method::Semcot
+        {
+            let message = "only method \"semcot\" has a generator: \"target\" is meant";
+            return wrong("generator.step_supervision_by", message.into());
+        }
+        let reads_thoughts =
+            self.method == Method::Semcot && self.implicit_from == ImplicitFrom::ThoughtPositions;
+        if self.passes > 1 && !reads_thoughts {
+            let message =
+                "only method \"semcot\" with implicit_from \"thought_positions\" has more than one";
+            return wrong("generator.passes", message.into());
+        }
+        if !(0.0..=1.0).contains(&self.teacher_forcing) {
+            let message = format!("{} is not from 0 to 1", self.teacher_forcing);
+            return wrong("generator.teacher_forcing", message);
+        }
+        let asks_passes = self.step_supervision_after == StepSupervisionAfter::EachPass;
+        if asks_passes && self.step_supervision_by != StepSupervisionBy::Generator {
+            let message = "the target reads what the last pass has made: \"last_pass\" is meant";
+            return wrong("generator.step_supervision_after", message.into());
+        }
+        let feeds_names =
+            self.passes > 1 && self.step_supervision_by == StepSupervisionBy::Generator;
+        if self.teacher_forcing > 0.0 && !feeds_names {
+            let message = "only step_supervision_by \"generator\" with more than one pass has thoughts that \
+                           results can stand for: 0 is meant";
+            return wrong("generator.teacher_forcing", message.into());
+        }
+        self.baseline.problem()
+    }
+
     /// k in use.
     pub fn eval_implicit_tokens(&self) -> usize {
         self.eval_implicit_tokens.unwrap_or(self.implicit_tokens)
@@ -271,6 +384,27 @@ impl GeneratorSettings {
     pub fn replaced_at(&self, step: usize) -> Option<usize> {
         let until = self.replaced_until.filter(|&until| step < until)?;
         Some(1 + step * self.implicit_tokens / until)
+    }
+
+    /// The passes, of so many, after which the generator's words are asked for results, each with the vectors that are
+    /// asked then.
+    pub fn asked_passes(&self, passes: usize) -> Vec<(usize, usize)> {
+        let (k, per_step) = (self.implicit_tokens, self.vectors_per_step);
+        let vectors = |pass: usize| {
+            let steps = ((pass + 1) * k).div_ceil(passes * per_step);
+            (steps * per_step).min(k)
+        };
+        match self.step_supervision_after {
+            StepSupervisionAfter::LastPass => vec![(passes - 1, k)],
+            StepSupervisionAfter::EachPass => {
+                (0..passes).map(|pass| (pass, vectors(pass))).collect()
+            }
+        }
+    }
+
+    /// Share of a batch's problems with teacher forcing at a step.
+    pub fn teacher_forcing_at(&self, step: usize) -> f64 {
+        faded(self.teacher_forcing, self.step_supervision_until, step)
     }
 
     /// Weight of the step supervision at a step.

@@ -11,7 +11,8 @@ mod generator;
 pub use drawn::{Lesson, Mixture};
 pub use generator::{
     AlignmentOf, AlignmentProjection, AlignmentSpace, BatchLoss, Embeddings, GeneratorSettings,
-    Method, ProjectionPhase, Selection, Start, StepSupervisionBy, StepSupervisionOf,
+    Method, ProjectionPhase, Selection, Start, StepSupervisionAfter, StepSupervisionBy,
+    StepSupervisionOf,
 };
 
 use super::error::TrainError;
@@ -19,8 +20,6 @@ use super::extends::extended;
 use super::llama::LlamaSizes;
 use super::optimizer::OptimizerSettings;
 use super::written::{Written, WrittenSettings};
-use crate::formats::manifest::ImplicitFrom;
-use crate::model::MOST_PASSES;
 use crate::problems::{self, Split};
 
 /// Everything that decides what a run trains.
@@ -300,79 +299,11 @@ impl Config {
                 "\"target\" needs the same sizes as the target".into(),
             );
         }
-        if !(1..=64).contains(&generator.implicit_tokens) {
-            return wrong(
-                "generator.implicit_tokens",
-                format!("{} is not from 1 to 64", generator.implicit_tokens),
-            );
-        }
-        let (train_k, eval_k) = (generator.implicit_tokens, generator.eval_implicit_tokens());
-        if !(1..=64).contains(&eval_k) {
-            return wrong(
-                "generator.eval_implicit_tokens",
-                format!("{eval_k} is not from 1 to 64"),
-            );
-        }
-        if !(1..=train_k).contains(&generator.vectors_per_step) {
-            return wrong(
-                "generator.vectors_per_step",
-                format!(
-                    "{} is not from 1 to the {train_k} implicit tokens",
-                    generator.vectors_per_step
-                ),
-            );
-        }
-        if generator.method.has_constant_vectors() && eval_k > train_k {
-            return wrong(
-                "generator.eval_implicit_tokens",
-                format!("{eval_k} constant vectors are asked for, {train_k} are learnt"),
-            );
-        }
-        if !(0.0..=1.0).contains(&generator.alpha) {
-            return wrong(
-                "generator.alpha",
-                format!("{} is not from 0 to 1", generator.alpha),
-            );
-        }
-        if generator.method == Method::Softcot && generator.start != Start::Target {
-            let message =
-                "SoftCoT's small model does not train: only \"target\" gives it trained weights";
-            return wrong("generator.start", message.into());
-        }
-        if generator.alpha > 0.0 && !generator.method.aligns() {
-            let message =
-                "only the methods semcot and lora_generator align their vectors: 0 is meant";
-            return wrong("generator.alpha", message.into());
-        }
-        let has_own = generator.alignment_projection == AlignmentProjection::Own;
-        if has_own && generator.method != Method::Semcot {
-            let message = "only method \"semcot\" has a projection: \"shared\" is meant";
-            return wrong("generator.alignment_projection", message.into());
-        }
         if self.generator_from.is_some() && generator.method != Method::Semcot {
             let message = "only method \"semcot\" has a generator to begin with";
             return wrong("generator_from", message.into());
         }
-        if !(1..=MOST_PASSES as usize).contains(&generator.passes) {
-            return wrong(
-                "generator.passes",
-                format!("{} is not from 1 to 16", generator.passes),
-            );
-        }
-        if generator.step_supervision_by == StepSupervisionBy::Generator
-            && generator.method != Method::Semcot
-        {
-            let message = "only method \"semcot\" has a generator: \"target\" is meant";
-            return wrong("generator.step_supervision_by", message.into());
-        }
-        let reads_thoughts = generator.method == Method::Semcot
-            && generator.implicit_from == ImplicitFrom::ThoughtPositions;
-        if generator.passes > 1 && !reads_thoughts {
-            let message =
-                "only method \"semcot\" with implicit_from \"thought_positions\" has more than one";
-            return wrong("generator.passes", message.into());
-        }
-        if let Some((field, message)) = generator.baseline.problem() {
+        if let Some((field, message)) = generator.problem() {
             return wrong(field, message);
         }
         let schedules = [

@@ -2,8 +2,8 @@
 
 use super::super::baselines::settings::BaselineSettings;
 use super::super::config::{
-    AlignmentOf, GeneratorSettings, Method, Schedule, SentenceSettings, Start, StepSupervisionBy,
-    StepSupervisionOf,
+    AlignmentOf, GeneratorSettings, Method, Schedule, SentenceSettings, Start,
+    StepSupervisionAfter, StepSupervisionBy, StepSupervisionOf,
 };
 use super::super::llama::LlamaSizes;
 use super::super::optimizer::{MatrixRule, OptimizerSettings};
@@ -81,10 +81,12 @@ pub fn generator(
         step_supervision: 0.0,
         step_supervision_of: StepSupervisionOf::Drawn,
         step_supervision_by: StepSupervisionBy::Target,
+        step_supervision_after: StepSupervisionAfter::LastPass,
         step_supervision_until: None,
         replaced_until: None,
         vectors_per_step: 1,
         passes: 1,
+        teacher_forcing: 0.0,
         baseline: BaselineSettings::default(),
     }
 }
