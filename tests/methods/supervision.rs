@@ -204,6 +204,13 @@ fn a_lesson_may_have_families_of_its_own() {
     assert_eq!([coins(1), coins(2)], [0, 4]);
     let lesson = stream.problems(1, 8).expect("problems");
     assert!(lesson.iter().all(|it| it.steps == 3));
+    config.curriculum[0].min_steps = Some(4);
+    let error = config
+        .check()
+        .expect_err("no story has so many")
+        .to_string();
+    assert!(error.contains("curriculum.min_steps"), "{error}");
+    config.curriculum[0].min_steps = None;
     let mixture = config.curriculum[0].mixture.as_mut();
     mixture.expect("it is given").arithmetic = 0.0;
     let error = config.check().expect_err("no family is left").to_string();

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::error::TrainError;
+use super::check_share;
 use crate::problems::{self, Family};
 
 /// What the generator's problems are limited to before a step.
@@ -32,14 +33,16 @@ impl Lesson {
         if let Some(mixture) = &self.mixture {
             mixture.check()?;
         }
-        let share = self.written_share.unwrap_or(0.0);
-        if !(0.0..=1.0).contains(&share) {
+        if let Some(least) = self.min_steps.filter(|&least| least > self.max_steps) {
             return Err(TrainError::Setting {
-                field: "curriculum.written_share",
-                message: format!("{share} is not from 0 to 1"),
+                field: "curriculum.min_steps",
+                message: format!("{least} is more than max_steps, {}", self.max_steps),
             });
         }
-        Ok(())
+        check_share(
+            "curriculum.written_share",
+            self.written_share.unwrap_or(0.0),
+        )
     }
 
     /// The settings with the lesson's limits: where these are under the smallest number, it is theirs too.
@@ -81,13 +84,7 @@ impl Mixture {
                 format!("shares {shares:?} must not be negative nor all zero"),
             );
         }
-        if !(0.0..=1.0).contains(&self.borrowing) {
-            return wrong(
-                "mixture.borrowing",
-                format!("{} is not from 0 to 1", self.borrowing),
-            );
-        }
-        Ok(())
+        check_share("mixture.borrowing", self.borrowing)
     }
 
     /// A family's share.

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::baselines::settings::BaselineSettings;
+use super::super::error::TrainError;
 use super::super::linear::Linear;
 use super::super::llama::LlamaSizes;
-use super::{Schedule, faded};
+use super::{Schedule, check_share, faded};
 use crate::formats::manifest::ImplicitFrom;
 use crate::model::MOST_PASSES;
 
@@ -285,9 +286,9 @@ pub enum Start {
 }
 
 impl GeneratorSettings {
-    /// Which of the settings cannot be, and why.
-    pub(super) fn problem(&self) -> Option<(&'static str, String)> {
-        let wrong = |field, message: String| Some((field, message));
+    /// Says which setting cannot be.
+    pub(super) fn check(&self) -> Result<(), TrainError> {
+        let wrong = |field, message: String| Err(TrainError::Setting { field, message });
         if !(1..=64).contains(&self.implicit_tokens) {
             return wrong(
                 "generator.implicit_tokens",
@@ -316,12 +317,7 @@ impl GeneratorSettings {
                 format!("{eval_k} constant vectors are asked for, {train_k} are learnt"),
             );
         }
-        if !(0.0..=1.0).contains(&self.alpha) {
-            return wrong(
-                "generator.alpha",
-                format!("{} is not from 0 to 1", self.alpha),
-            );
-        }
+        check_share("generator.alpha", self.alpha)?;
         if self.method == Method::Softcot && self.start != Start::Target {
             let message =
                 "SoftCoT's small model does not train: only \"target\" gives it trained weights";
@@ -355,10 +351,7 @@ impl GeneratorSettings {
                 "only method \"semcot\" with implicit_from \"thought_positions\" has more than one";
             return wrong("generator.passes", message.into());
         }
-        if !(0.0..=1.0).contains(&self.teacher_forcing) {
-            let message = format!("{} is not from 0 to 1", self.teacher_forcing);
-            return wrong("generator.teacher_forcing", message);
-        }
+        check_share("generator.teacher_forcing", self.teacher_forcing)?;
         let asks_passes = self.step_supervision_after == StepSupervisionAfter::EachPass;
         if asks_passes && self.step_supervision_by != StepSupervisionBy::Generator {
             let message = "the target reads what the last pass has made: \"last_pass\" is meant";
@@ -371,7 +364,10 @@ impl GeneratorSettings {
                            results can stand for: 0 is meant";
             return wrong("generator.teacher_forcing", message.into());
         }
-        self.baseline.problem()
+        match self.baseline.problem() {
+            Some((field, message)) => wrong(field, message),
+            None => Ok(()),
+        }
     }
 
     /// k in use.

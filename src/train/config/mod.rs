@@ -206,6 +206,15 @@ fn faded(weight: f64, until: Option<usize>, step: usize) -> f64 {
     }
 }
 
+/// Whether a setting is a share of something.
+fn check_share(field: &'static str, share: f64) -> Result<(), TrainError> {
+    if (0.0..=1.0).contains(&share) {
+        return Ok(());
+    }
+    let message = format!("{share} is not from 0 to 1");
+    Err(TrainError::Setting { field, message })
+}
+
 impl Config {
     /// Reads and checks a configuration file.
     pub fn read(path: &Path) -> Result<Self, TrainError> {
@@ -251,14 +260,8 @@ impl Config {
             lesson.check()?;
         }
         if let Some(written) = &self.written {
-            for (field, share) in [
-                ("written.share", written.share),
-                ("written.renumbered", written.renumbered),
-            ] {
-                if !(0.0..=1.0).contains(&share) {
-                    return wrong(field, format!("{share} is not from 0 to 1"));
-                }
-            }
+            check_share("written.share", written.share)?;
+            check_share("written.renumbered", written.renumbered)?;
         }
         if let Some(message) = self.target.sizes.problem() {
             return wrong("target.sizes", message);
@@ -266,12 +269,7 @@ impl Config {
         if let Some(message) = self.generator.sizes.problem() {
             return wrong("generator.sizes", message);
         }
-        if !(0.0..=1.0).contains(&self.target.direct_share) {
-            return wrong(
-                "target.direct_share",
-                format!("{} is not from 0 to 1", self.target.direct_share),
-            );
-        }
+        check_share("target.direct_share", self.target.direct_share)?;
         let weight = self.target.question_weight;
         if !(weight >= 0.0 && weight.is_finite()) {
             let message = format!("{weight} is no weight: a number from 0 on is");
@@ -303,9 +301,7 @@ impl Config {
             let message = "only method \"semcot\" has a generator to begin with";
             return wrong("generator_from", message.into());
         }
-        if let Some((field, message)) = generator.problem() {
-            return wrong(field, message);
-        }
+        generator.check()?;
         let schedules = [
             ("target.schedule", &self.target.schedule),
             ("sentence_transformer.schedule", &sentence.schedule),
