@@ -62,7 +62,7 @@ export const en = {
     columnTime: "Time",
     columnRange: "Fastest to slowest",
     whyTitle: "Why is it faster?",
-    why: "A language model reads many positions in one pass but writes one token a pass. Written reasoning therefore costs a pass for every token, while the implicit vectors are read together with the question in one. The generator that makes them runs only once.",
+    why: "A language model reads many positions in one pass but writes one token a pass. Written reasoning therefore costs a pass for every token, while the implicit vectors are read together with the question in one. The generator that makes them runs once, or a few times where a pair asks for it, however long the reasoning would have been.",
     limitsTitle: "What this does not show",
     limits: "It does not show that vectors reason better than words: for the pair that comes with this page, a target fine-tuned to answer directly did about as well ({card}). These are small models that know only such problems, in English, and how much sooner they answer depends on your device.",
     modelCard: "model card",
