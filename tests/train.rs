@@ -24,13 +24,14 @@ use semcot::train::checkpoint;
 use semcot::train::config::Config;
 use semcot::train::export::export;
 use semcot::train::generator::GeneratorStage;
+use semcot::train::gradients::{Cut, Workers};
 use semcot::train::kernels::{Kernels, Reach};
 use semcot::train::llama::Packing;
 use semcot::train::score::MOST_ANSWER_TOKENS;
 use semcot::train::sentence_transformer::{SentenceTransformer, hidden_state};
 use semcot::train::stages::{Backend, Run};
 use semcot::train::target::TargetStage;
-use semcot::train::trainer::{Begin, Cut, Gradients, Stage};
+use semcot::train::trainer::{Begin, Stage};
 use semcot::weights::WeightType;
 use serde_json::Value;
 
@@ -234,8 +235,11 @@ fn gradients_of_parts_add_up<S: Stage>(what: &str, mut stage: S) {
         threads: 3,
         rounds: 3,
     };
-    let [whole, parts] = [Cut::WHOLE, cut]
-        .map(|cut| Gradients::of_step(&stage, 7, cut).expect("the batch can be drawn"));
+    let [whole, parts] = [Cut::WHOLE, cut].map(|cut| {
+        Workers::here(&stage)
+            .gradients(&stage, 7, cut)
+            .expect("the batch can be drawn")
+    });
     close(what, &[parts.loss], &[whole.loss]);
     assert_eq!(parts.terms.len(), whole.terms.len(), "{what}");
     for ((name, part), (_, whole)) in parts.terms.iter().zip(&whole.terms) {
@@ -423,7 +427,7 @@ fn an_exported_run_computes_what_training_did(folder: &Path, config: &str, run: 
     assert!(exact > 0, "a pair that answers nothing shows nothing");
     let asked = &evaluation.scores()[&mode];
     assert_eq!(scored.accuracy, asked.accuracy);
-    assert_eq!(scored.by_steps, asked.by_steps);
+    assert_eq!(scored.breakdown, asked.breakdown);
     assert_eq!(scored.tokens, asked.tokens);
     assert_eq!(scored.target_passes, asked.target_passes);
     assert_eq!(scored.generator_passes, asked.generator_passes);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::CommandError;
-use super::train::BackendName;
+use super::train::Computing;
 use crate::train::config::Config;
 use crate::train::error::TrainError;
 use crate::train::research::Research as List;
@@ -29,12 +29,8 @@ pub struct Research {
     /// Held-out problems of each family.
     #[arg(long, default_value_t = 1000)]
     count: usize,
-    /// What to compute on.
-    #[arg(long, value_enum, default_value = "flex")]
-    backend: BackendName,
-    /// Threads that share a batch, by default one a processor. The same number gives the same bits.
-    #[arg(long)]
-    threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    computing: Computing,
 }
 
 /// Runs the command.
@@ -48,8 +44,9 @@ pub fn run(arguments: &Research) -> Result<(), CommandError> {
         configs: configs.collect::<Result<_, TrainError>>()?,
         seeds: arguments.seeds.clone(),
         runs: arguments.runs.clone(),
-        backend: arguments.backend.backend(),
-        threads: arguments.threads.map(NonZeroUsize::get),
+        backend: arguments.computing.backend.backend(),
+        threads: arguments.computing.threads.map(NonZeroUsize::get),
+        devices: arguments.computing.devices,
         count: arguments.count,
     };
     Ok(list.run(|line| println!("{line}"))?)

@@ -33,12 +33,23 @@ pub struct Train {
     /// Go on from the last checkpoint.
     #[arg(long)]
     resume: bool,
+    #[command(flatten)]
+    computing: Computing,
+}
+
+/// What a training computes on.
+#[derive(Args)]
+pub struct Computing {
     /// What to compute on.
     #[arg(long, value_enum, default_value = "flex")]
-    backend: BackendName,
-    /// Threads that share a batch, by default one a processor. The same number gives the same bits.
+    pub backend: BackendName,
+    /// Devices of the backend that share each batch.
+    #[arg(long, default_value = "1")]
+    pub devices: NonZeroUsize,
+    /// Threads that share a batch, for each device; by default one a processor on the CPU, one on a GPU. The same number gives
+    /// the same bits.
     #[arg(long)]
-    threads: Option<NonZeroUsize>,
+    pub threads: Option<NonZeroUsize>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -58,6 +69,9 @@ pub enum BackendName {
     /// A GPU.
     #[cfg(feature = "train-wgpu")]
     Wgpu,
+    /// A GPU of NVIDIA's, by CUDA.
+    #[cfg(feature = "train-cuda")]
+    Cuda,
 }
 
 impl BackendName {
@@ -67,6 +81,8 @@ impl BackendName {
             BackendName::Flex => Backend::Flex,
             #[cfg(feature = "train-wgpu")]
             BackendName::Wgpu => Backend::Wgpu,
+            #[cfg(feature = "train-cuda")]
+            BackendName::Cuda => Backend::Cuda,
         }
     }
 }
@@ -89,13 +105,9 @@ pub fn run(arguments: &Train) -> Result<(), CommandError> {
         .run
         .clone()
         .unwrap_or_else(|| default_folder(&config));
-    let mut run = Run::new(
-        config,
-        folder,
-        arguments.begin(),
-        arguments.backend.backend(),
-    );
+    let mut run = Run::new(config, folder, arguments.begin(), arguments.backend());
     run.threads = arguments.threads();
+    run.share_among(arguments.computing.devices)?;
     run.keep_configuration()?;
     match arguments.stage {
         Stage::Tokenizer => println!("{} tokens", run.train_tokenizer()?),
@@ -114,9 +126,15 @@ impl Train {
         }
     }
 
+    fn backend(&self) -> Backend {
+        self.computing.backend.backend()
+    }
+
     fn threads(&self) -> usize {
-        let default = || self.backend.backend().default_threads();
-        self.threads.map_or_else(default, NonZeroUsize::get)
+        let default = || self.backend().default_threads();
+        self.computing
+            .threads
+            .map_or_else(default, NonZeroUsize::get)
     }
 }
 
@@ -129,14 +147,10 @@ fn run_published(arguments: &Train) -> Result<(), CommandError> {
     }
     let folder = arguments.run.clone();
     let folder = folder.unwrap_or_else(|| published::default_folder(&config));
-    let mut run = PublishedRun::new(
-        config,
-        folder,
-        arguments.begin(),
-        arguments.backend.backend(),
-    );
+    let mut run = PublishedRun::new(config, folder, arguments.begin(), arguments.backend());
     run.data.clone_from(&arguments.data);
     run.threads = arguments.threads();
+    run.share_among(arguments.computing.devices)?;
     run.keep_configuration()?;
     match arguments.stage {
         Stage::Tokenizer => {

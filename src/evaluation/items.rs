@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::rules::AnswerKind;
-use crate::problems::Problem;
+use crate::problems::{Problem, operators};
 
 /// A question and its right answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,11 +16,14 @@ pub struct Item {
     pub kind: AnswerKind,
     /// Number of steps of the problem, where it is known.
     pub steps: Option<u32>,
+    /// The operators of its steps, each once, as [`operators`] gives them; empty where they are not known.
+    pub operators: String,
 }
 
 impl From<Problem> for Item {
     fn from(problem: Problem) -> Self {
         Item {
+            operators: operators(&problem.condensed_reasoning),
             question: problem.query,
             answer: problem.answer,
             kind: problem.family.into(),
@@ -152,6 +155,7 @@ fn read_item(item: usize, value: &Value) -> Result<Item, ItemsError> {
         answer,
         kind,
         steps: value["steps"].as_u64().and_then(|it| it.try_into().ok()),
+        operators: operators(value["condensed_reasoning"].as_str().unwrap_or_default()),
     })
 }
 

@@ -19,4 +19,4 @@ pub use interval::Interval;
 pub use items::{Item, ItemsError, read_items};
 pub use rules::AnswerKind;
 pub use seeds::MeanSd;
-pub use tally::{Accuracy, Tally};
+pub use tally::{Accuracy, Breakdown, Tally};

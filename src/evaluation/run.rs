@@ -9,7 +9,7 @@ use crate::model::run::Execute;
 use crate::reasoning::comparison::Spread;
 use crate::reasoning::{Answer, AskError, AskOptions, Mode, Pair};
 
-use super::{Accuracy, Interval, Item, MeanSd, Tally};
+use super::{Accuracy, Breakdown, Interval, Item, MeanSd, Tally};
 
 /// Accuracy and cost of one mode.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -17,8 +17,9 @@ pub struct Score {
     /// Questions asked, and the shares right by both rules.
     #[serde(flatten)]
     pub accuracy: Accuracy,
-    /// Strictly right and asked, by the number of steps of the problem, where it is known.
-    pub by_steps: BTreeMap<u32, [u64; 2]>,
+    /// Right answers by the kind of problem.
+    #[serde(flatten)]
+    pub breakdown: Breakdown,
     /// Mean tokens written an answered question, the end token included.
     pub tokens: f64,
     /// Mean forward passes of the target a question.
@@ -76,7 +77,7 @@ pub struct Asked {
 struct Sums {
     /// A tally for each seed.
     tallies: Vec<Tally>,
-    by_steps: BTreeMap<u32, [u64; 2]>,
+    breakdown: Breakdown,
     tokens: u64,
     target_passes: u64,
     generator_passes: u64,
@@ -132,11 +133,7 @@ impl Sums {
     fn judge(&mut self, item: &Item, answer: &str, written: &str) -> bool {
         let tally = self.tallies.last_mut().expect("a seed has begun");
         let strict = tally.judge(item, answer, written);
-        if let Some(steps) = item.steps {
-            let [right, all] = self.by_steps.entry(steps).or_default();
-            *right += u64::from(strict);
-            *all += 1;
-        }
+        self.breakdown.add(item, strict);
         strict
     }
 
@@ -145,7 +142,7 @@ impl Sums {
         let mean_ms = self.total_ms.iter().sum::<f64>() / answered;
         Score {
             accuracy: self.accuracy(questions),
-            by_steps: self.by_steps.clone(),
+            breakdown: self.breakdown.clone(),
             tokens: self.tokens as f64 / answered,
             target_passes: self.target_passes as f64 / answered,
             generator_passes: self.generator_passes as f64 / answered,

@@ -1,5 +1,7 @@
 //! Counting right answers by both rules.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::interval::Interval;
@@ -56,10 +58,62 @@ impl Tally {
     }
 }
 
+/// Right by the strict rule, and asked.
+pub type RightOf = [u64; 2];
+
+/// How many answers were right by the kind of problem, where it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Breakdown {
+    /// By the number of steps.
+    pub by_steps: BTreeMap<u32, RightOf>,
+    /// By the operators of the steps, `+ -` for a problem that adds and subtracts.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_operators: BTreeMap<String, RightOf>,
+}
+
+impl Breakdown {
+    /// Counts an answer.
+    pub fn add(&mut self, item: &Item, strict: bool) {
+        let counted = [u64::from(strict), 1];
+        if let Some(steps) = item.steps {
+            add_to(&mut self.by_steps, &steps, counted);
+        }
+        if !item.operators.is_empty() {
+            add_to(&mut self.by_operators, &item.operators, counted);
+        }
+    }
+}
+
+/// Adds counts to those of a kind.
+pub fn add_to<K: Ord + Clone>(counts: &mut BTreeMap<K, RightOf>, kind: &K, counted: RightOf) {
+    let [right, all] = counts.entry(kind.clone()).or_default();
+    *right += counted[0];
+    *all += counted[1];
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::AnswerKind;
     use super::*;
+
+    #[test]
+    fn answers_are_counted_by_what_is_known_of_their_problems() {
+        let item = |steps, operators: &str| Item {
+            question: String::new(),
+            answer: "7".to_owned(),
+            kind: AnswerKind::Number,
+            steps,
+            operators: operators.to_owned(),
+        };
+        let mut found = Breakdown::default();
+        found.add(&item(Some(2), "+ -"), true);
+        found.add(&item(Some(2), "+"), false);
+        found.add(&item(None, ""), true);
+        assert_eq!(found.by_steps, BTreeMap::from([(2, [1, 2])]));
+        let by_operators = [("+", [0, 1]), ("+ -", [1, 1])];
+        let by_operators = by_operators.map(|(operators, it)| (operators.to_owned(), it));
+        assert_eq!(found.by_operators, BTreeMap::from(by_operators));
+    }
 
     #[test]
     fn both_rules_are_counted_apart() {
@@ -68,6 +122,7 @@ mod tests {
             answer: "7".to_owned(),
             kind: AnswerKind::Number,
             steps: None,
+            operators: String::new(),
         };
         let mut tally = Tally::default();
         assert!(tally.judge(&item, "7", "7"));

@@ -77,6 +77,17 @@ impl Family {
     }
 }
 
+/// The operators between numbers of a condensed reasoning, each once, in the order `+ - * /`.
+pub fn operators(condensed_reasoning: &str) -> String {
+    let is_number = |word: &str| word.parse::<f64>().is_ok();
+    let words: Vec<&str> = condensed_reasoning.split([' ', ';']).collect();
+    let stands = |operator: &&str| {
+        (words.windows(3)).any(|it| it[1] == *operator && is_number(it[0]) && is_number(it[2]))
+    };
+    let found: Vec<&str> = ["+", "-", "*", "/"].into_iter().filter(stands).collect();
+    found.join(" ")
+}
+
 /// How hard the problems are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -158,6 +158,20 @@ fn arithmetic_reasoning_names_no_people_and_no_things() {
 }
 
 #[test]
+fn operators_are_those_between_numbers() {
+    for (reasoning, expected) in [
+        ("10 * 2 = 20; 20 - 17 = 3", "- *"),
+        ("18 - 8 = 10; 10 - 6 = 4", "-"),
+        ("9 / 3 = 3; 3 + 4 = 7; 7 * 2 = 14", "+ * /"),
+        ("heads; no flip: heads; flip: tails", ""),
+        ("He has 5 - that is all - and 3 + some", ""),
+        ("", ""),
+    ] {
+        assert_eq!(operators(reasoning), expected, "{reasoning}");
+    }
+}
+
+#[test]
 fn the_coin_answer_follows_from_the_sentences_of_the_question() {
     for problem in problems(Family::Coin, Split::Train, 7, 3000) {
         let text = problem.query.trim_start_matches("Q: ");

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use burn::Tensor;
 use burn::tensor::Device;
 use serde_json::{Map, json};
 
@@ -19,13 +20,14 @@ use super::decode::{Written, write_greedily};
 use super::error::TrainError;
 use super::examples::{Batches, Example, Purpose, Stream, validation_sets};
 use super::generator::{AnswerFrame, continuation};
+use super::gradients::{Loss, Part};
 use super::initialization::Normal;
 use super::llama::{Llama, Named};
 use super::lora::Dropout;
 use super::optimizer::Change;
 use super::score::{Answers, answer_of, most_tokens};
 use super::target::VALIDATION_CHUNK;
-use super::trainer::{Loss, Part, Stage, Validation};
+use super::trainer::{Stage, Validation};
 use super::vocabulary::{Vocabulary, tokens_ending_in};
 use crate::reasoning::Mode;
 
@@ -149,6 +151,10 @@ fn line_ends(vocabulary: &Vocabulary, line_end: LineEnd) -> Vec<bool> {
 impl Stage for BaselineStage<'_> {
     fn parameters(&mut self) -> Vec<Named<'_>> {
         self.baseline.parameters()
+    }
+
+    fn frozen(&mut self) -> Vec<&mut Tensor<2>> {
+        self.baseline.target_mut().frozen()
     }
 
     fn change(&self, _: &str, _: usize) -> Change {

@@ -46,6 +46,13 @@ pub enum TrainError {
     /// Problems cannot be made with the settings.
     #[error("configuration, problems: {0}")]
     Problems(#[from] crate::problems::SettingsError),
+    /// A backend has fewer devices than are to share a batch.
+    #[error("{backend} has {found} device(s) here, not {wanted}")]
+    Devices {
+        backend: &'static str,
+        found: usize,
+        wanted: usize,
+    },
     /// Numbers have left the finite.
     #[error(
         "step {step}: the loss is {loss}; the checkpoint before it is kept: lower the learning rate or the clip and pass --resume"

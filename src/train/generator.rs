@@ -22,15 +22,16 @@ use super::config::{
 use super::decode::{Written, write};
 use super::error::TrainError;
 use super::examples::{Batches, Example, Purpose, Stream, validation_sets};
+use super::gradients::{Loss, Part};
 use super::kernels::{self, Reach};
-use super::llama::{Llama, Named, Packing, rows_tensor};
+use super::llama::{Llama, Named, Packing, rows_tensor, tensors};
 use super::lora::Dropout;
 use super::optimizer::Change;
 use super::score::Answers;
 use super::sentence_transformer::SentenceTransformer;
 use super::source::{Forced, Source};
 use super::target::{VALIDATION_CHUNK, best_rows, count_right};
-use super::trainer::{Loss, Part, Stage, Validation};
+use super::trainer::{Stage, Validation};
 use super::vocabulary::Vocabulary;
 use crate::model::Sampling;
 use crate::reasoning::Mode;
@@ -331,6 +332,17 @@ impl Stage for GeneratorStage<'_> {
             );
         }
         named
+    }
+
+    fn frozen(&mut self) -> Vec<&mut Tensor<2>> {
+        let mut frozen = self.source.frozen();
+        if self.settings.method != Method::ConstantVectorsAndTarget {
+            frozen.extend(tensors(self.target.parameters()));
+        }
+        let alignment = self.alignment.as_mut();
+        let sentence = alignment.and_then(|it| it.sentence.as_mut());
+        frozen.extend(sentence.map_or_else(Vec::new, |it| tensors(it.parameters())));
+        frozen
     }
 
     fn change(&self, parameter: &str, step: usize) -> Change {

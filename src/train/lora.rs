@@ -108,7 +108,8 @@ impl Dropout {
         });
         let mask = TensorData::new(mask.collect::<Vec<f32>>(), [rows, width]);
         let device = x.device();
-        x.mul(Tensor::from_data(mask, &device))
+        let mask = Tensor::<2>::from_data(mask, &device).cast(x.dtype());
+        x.mul(mask)
     }
 }
 

@@ -5,6 +5,7 @@
 //! are in `earlier-seedN`. Of these, weights without a checkpoint are taken as they are.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -30,6 +31,8 @@ pub struct Research {
     pub backend: Backend,
     /// By default as many as [`Run::default_threads`].
     pub threads: Option<usize>,
+    /// Devices that share each step's batch.
+    pub devices: NonZeroUsize,
     /// Held-out problems of each family.
     pub count: usize,
 }
@@ -79,6 +82,7 @@ impl Research {
         let path = folder.join(CONFIG_FILE);
         let mut run = Run::new(config, folder, Begin::Resume, self.backend);
         run.threads = self.threads.unwrap_or_else(|| run.default_threads());
+        run.share_among(self.devices)?;
         if path.exists() {
             let kept: Config = Config::read(&path)?;
             run.config

@@ -11,7 +11,7 @@ use super::decode::Written;
 use super::error::TrainError;
 use super::examples::{Example, Purpose, Stream};
 use super::vocabulary::Vocabulary;
-use crate::evaluation::{Accuracy, Item, Tally};
+use crate::evaluation::{Accuracy, Breakdown, Item, Tally};
 use crate::problems::{Family, Problem};
 use crate::reasoning::Mode;
 
@@ -21,8 +21,9 @@ use crate::reasoning::Mode;
 pub struct Score {
     #[serde(flatten)]
     pub accuracy: Accuracy,
-    /// Strictly right and asked, by the number of steps of the problem.
-    pub by_steps: BTreeMap<u32, [u64; 2]>,
+    /// Right answers by the kind of problem.
+    #[serde(flatten)]
+    pub breakdown: Breakdown,
     /// Mean tokens written a question, the end token included.
     pub tokens: f64,
     /// Mean forward passes of the target a question.
@@ -146,7 +147,7 @@ pub fn score(
 ) -> Score {
     let mode = answers.mode();
     let mut tally = Tally::default();
-    let mut by_steps: BTreeMap<u32, [u64; 2]> = BTreeMap::new();
+    let mut breakdown = Breakdown::default();
     let [mut tokens, mut target_passes, mut generator_passes] = [0u64; 3];
     for chunk in problems.chunks(CHUNK) {
         let examples: Vec<Example> = (chunk.iter())
@@ -170,10 +171,9 @@ pub fn score(
             };
             // Run together, "= 9." and "9" would read as 9.9.
             let text = format!("{}\n{answer}", text_of(&written.ids[..reasoning_len]));
-            let strict = tally.judge(&Item::from(problem.clone()), &answer, text.trim());
-            let [right, all] = by_steps.entry(problem.steps).or_default();
-            *right += u64::from(strict);
-            *all += 1;
+            let item = Item::from(problem.clone());
+            let strict = tally.judge(&item, &answer, text.trim());
+            breakdown.add(&item, strict);
             tokens += written.ids.len() as u64;
             target_passes += u64::from(written.target_passes);
             generator_passes += u64::from(written.generator_passes);
@@ -182,7 +182,7 @@ pub fn score(
     let mean = |sum: u64| sum as f64 / problems.len().max(1) as f64;
     Score {
         accuracy: tally.accuracy(),
-        by_steps,
+        breakdown,
         tokens: mean(tokens),
         target_passes: mean(target_passes),
         generator_passes: mean(generator_passes),

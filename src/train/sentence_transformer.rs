@@ -10,13 +10,15 @@ use serde_json::{Map, json};
 use super::config::{Config, Directions, SentenceAttention, SentenceSettings};
 use super::error::TrainError;
 use super::examples::{Batches, Example, Purpose, Stream, validation_sets};
+use super::gradients::{Loss, Part};
 use super::initialization::Normal;
 use super::kernels::{self, Kernels, Reach};
 use super::linear::Linear;
-use super::llama::{Decoder, Llama, Named, Packing};
+use super::llama::{Decoder, Llama, Named, Packing, tensors};
 use super::optimizer::Change;
+use super::precision::Precision;
 use super::target::{best_rows, count_right};
-use super::trainer::{Loss, Part, Stage, Validation};
+use super::trainer::{Stage, Validation};
 use super::vocabulary::Vocabulary;
 
 /// Layers, final norm, mean over rows, linear with bias.
@@ -75,7 +77,8 @@ pub fn mean_rows(x: Tensor<2>, lengths: &[usize]) -> Tensor<2> {
         start += length;
     }
     let mean = TensorData::new(mean, [lengths.len(), rows]);
-    Tensor::<2>::from_data(mean, &x.device()).matmul(x)
+    let mean = Tensor::<2>::from_data(mean, &x.device()).cast(x.dtype());
+    mean.matmul(x)
 }
 
 /// The target's hidden state that the sentence transformer reads: the residual stream before its first layer.
@@ -95,8 +98,9 @@ pub fn hidden_state(
     (x.detach(), lengths)
 }
 
-/// Rows scaled to length one.
+/// Rows scaled to length one, in f32.
 pub fn unit_rows(x: Tensor<2>) -> Tensor<2> {
+    let x = Precision::F32.of(x);
     let length = x.clone().square().sum_dim(1).sqrt().clamp_min(1e-8);
     x.div(length)
 }
@@ -167,6 +171,10 @@ impl<'a> SentenceStage<'a> {
 impl Stage for SentenceStage<'_> {
     fn parameters(&mut self) -> Vec<Named<'_>> {
         self.sentence.parameters()
+    }
+
+    fn frozen(&mut self) -> Vec<&mut Tensor<2>> {
+        tensors(self.target.parameters())
     }
 
     fn change(&self, parameter: &str, step: usize) -> Change {

@@ -15,7 +15,7 @@ use super::import;
 use super::initialization::Normal;
 use super::kernels::Reach;
 use super::linear::Linear;
-use super::llama::{Llama, Named, Packing, rows_tensor};
+use super::llama::{Llama, Named, Packing, rows_tensor, tensors};
 use super::lora::Dropout;
 use super::vocabulary::Vocabulary;
 use crate::formats::manifest::ImplicitFrom;
@@ -148,6 +148,15 @@ impl Source {
                 }
                 named
             }
+        }
+    }
+
+    /// All else that vectors are made with.
+    pub fn frozen(&mut self) -> Vec<&mut Tensor<2>> {
+        match self {
+            Source::Constant(_) | Source::Generator(_) => Vec::new(),
+            Source::LoraGenerator(generator) => generator.model.frozen(),
+            Source::SoftCot(softcot) => tensors(softcot.small.parameters()),
         }
     }
 

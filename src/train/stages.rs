@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+#[cfg(any(feature = "train-wgpu", feature = "train-cuda"))]
+use burn::tensor::DeviceType;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -46,15 +48,65 @@ pub enum Backend {
     /// burn's wgpu backend.
     #[cfg(feature = "train-wgpu")]
     Wgpu,
+    /// burn's CUDA backend.
+    #[cfg(feature = "train-cuda")]
+    Cuda,
 }
 
 impl Backend {
     /// Where tensors are made and computed.
     pub fn device(self) -> Device {
         match self {
-            Backend::Flex => Device::flex().autodiff(),
+            Backend::Flex => Device::flex(),
             #[cfg(feature = "train-wgpu")]
-            Backend::Wgpu => Device::wgpu(burn::tensor::DeviceKind::DefaultDevice).autodiff(),
+            Backend::Wgpu => Device::wgpu(burn::tensor::DeviceKind::DefaultDevice),
+            #[cfg(feature = "train-cuda")]
+            Backend::Cuda => Device::cuda(0),
+        }
+        .autodiff()
+    }
+
+    /// The devices that share each step's batch, the first [`Backend::device`] where there is one.
+    ///
+    /// # Errors
+    /// Where there are fewer.
+    pub fn devices(self, count: NonZeroUsize) -> Result<Vec<Device>, TrainError> {
+        let count = count.get();
+        let found = self.all_devices();
+        if found.len() < count {
+            return Err(TrainError::Devices {
+                backend: self.name(),
+                found: found.len(),
+                wanted: count,
+            });
+        }
+        Ok(match count {
+            1 => vec![self.device()],
+            _ => found
+                .into_iter()
+                .take(count)
+                .map(Device::autodiff)
+                .collect(),
+        })
+    }
+
+    fn all_devices(self) -> Vec<Device> {
+        match self {
+            Backend::Flex => vec![Device::flex()],
+            #[cfg(feature = "train-wgpu")]
+            Backend::Wgpu => Device::enumerate(DeviceType::Wgpu).into_vec(),
+            #[cfg(feature = "train-cuda")]
+            Backend::Cuda => Device::enumerate(DeviceType::Cuda).into_vec(),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Backend::Flex => "flex",
+            #[cfg(feature = "train-wgpu")]
+            Backend::Wgpu => "wgpu",
+            #[cfg(feature = "train-cuda")]
+            Backend::Cuda => "cuda",
         }
     }
 
@@ -62,8 +114,8 @@ impl Backend {
     pub fn default_threads(self) -> usize {
         match self {
             Backend::Flex => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
-            #[cfg(feature = "train-wgpu")]
-            Backend::Wgpu => 1,
+            #[cfg(any(feature = "train-wgpu", feature = "train-cuda"))]
+            _ => 1,
         }
     }
 
@@ -71,8 +123,8 @@ impl Backend {
     pub(super) fn kernels(self) -> Kernels {
         match self {
             Backend::Flex => Kernels::Fused,
-            #[cfg(feature = "train-wgpu")]
-            Backend::Wgpu => Kernels::Composed,
+            #[cfg(any(feature = "train-wgpu", feature = "train-cuda"))]
+            _ => Kernels::Composed,
         }
     }
 }
@@ -92,10 +144,12 @@ pub struct Run {
     pub config: Config,
     pub folder: PathBuf,
     pub begin: Begin,
-    /// Threads that training cuts a step's batch among; their number decides the order in which numbers are added.
+    /// Threads that training cuts a step's batch among, for each device; their number decides the order in which numbers are
+    /// added.
     pub threads: usize,
     backend: Backend,
-    device: Device,
+    /// Never empty; everything is on the first, the others share the batches.
+    devices: Vec<Device>,
 }
 
 impl Run {
@@ -106,8 +160,21 @@ impl Run {
             begin,
             threads: 1,
             backend,
-            device: backend.device(),
+            devices: vec![backend.device()],
         }
+    }
+
+    /// Shares each step's batch out among so many devices of the backend.
+    ///
+    /// # Errors
+    /// As [`Backend::devices`].
+    pub fn share_among(&mut self, devices: NonZeroUsize) -> Result<(), TrainError> {
+        self.devices = self.backend.devices(devices)?;
+        Ok(())
+    }
+
+    fn device(&self) -> &Device {
+        &self.devices[0]
     }
 
     /// See [`Backend::default_threads`].
@@ -192,7 +259,7 @@ impl Run {
             &self.config,
             &vocabulary,
             self.backend.kernels(),
-            &self.device,
+            self.device(),
         )?;
         let files = self.files(TARGET);
         train(
@@ -206,7 +273,7 @@ impl Run {
     pub fn train_sentence_transformer(&self) -> Result<(), TrainError> {
         let vocabulary = self.vocabulary()?;
         let target = self.target(&vocabulary)?;
-        let mut stage = SentenceStage::new(&self.config, &vocabulary, target, &self.device)?;
+        let mut stage = SentenceStage::new(&self.config, &vocabulary, target, self.device())?;
         let files = self.files(SENTENCE_TRANSFORMER);
         let schedule = self.config.sentence_transformer.schedule;
         train(
@@ -224,7 +291,7 @@ impl Run {
         let generator = &self.config.generator;
         let files = self.files(GENERATOR);
         let training = self.training("generator", &generator.schedule, &files);
-        if let Some(baseline) = baseline_of(&self.config, &vocabulary, &target, &self.device) {
+        if let Some(baseline) = baseline_of(&self.config, &vocabulary, &target, self.device()) {
             let mut stage = BaselineStage::new(&self.config, &vocabulary, baseline)?;
             train(&mut stage, &training)?;
             return Ok(());
@@ -234,7 +301,7 @@ impl Run {
             false => None,
         };
         let mut stage =
-            GeneratorStage::new(&self.config, &vocabulary, target, sentence, &self.device)?;
+            GeneratorStage::new(&self.config, &vocabulary, target, sentence, self.device())?;
         train(&mut stage, &training)?;
         Ok(())
     }
@@ -255,7 +322,7 @@ impl Run {
             begin: self.begin,
             to_beat: None,
             epoch_figures: None,
-            device: &self.device,
+            devices: &self.devices,
         }
     }
 
@@ -275,9 +342,9 @@ impl Run {
             &self.config,
             vocabulary,
             self.backend.kernels(),
-            &self.device,
+            self.device(),
         );
-        checkpoint::load(&path, target.parameters(), None, &self.device)?;
+        checkpoint::load(&path, target.parameters(), None, self.device())?;
         Ok(target)
     }
 
@@ -288,9 +355,9 @@ impl Run {
             &self.config.sentence_transformer,
             self.config.seed,
             target,
-            &self.device,
+            self.device(),
         );
-        checkpoint::load(&path, sentence.parameters(), None, &self.device)?;
+        checkpoint::load(&path, sentence.parameters(), None, self.device())?;
         Ok(sentence)
     }
 
@@ -301,8 +368,8 @@ impl Run {
     ) -> Result<GeneratorStage<'a>, TrainError> {
         let path = self.best_of(GENERATOR)?;
         let target = self.target(vocabulary)?;
-        let mut stage = GeneratorStage::new(&self.config, vocabulary, target, None, &self.device)?;
-        checkpoint::load(&path, stage.parameters(), None, &self.device)?;
+        let mut stage = GeneratorStage::new(&self.config, vocabulary, target, None, self.device())?;
+        checkpoint::load(&path, stage.parameters(), None, self.device())?;
         Ok(stage)
     }
 }
@@ -318,12 +385,12 @@ impl Run {
             let score = score(answers, &vocabulary, problems, most);
             (answers.mode(), score)
         };
-        let Some(baseline) = baseline_of(&self.config, &vocabulary, &target, &self.device) else {
+        let Some(baseline) = baseline_of(&self.config, &vocabulary, &target, self.device()) else {
             return Ok(scored(&self.generator(&vocabulary)?));
         };
         let path = self.best_of(GENERATOR)?;
         let mut stage = BaselineStage::new(&self.config, &vocabulary, baseline)?;
-        checkpoint::load(&path, stage.parameters(), None, &self.device)?;
+        checkpoint::load(&path, stage.parameters(), None, self.device())?;
         Ok(scored(&stage))
     }
 }

@@ -10,11 +10,12 @@ use serde_json::{Map, json};
 use super::config::{Config, TargetSettings};
 use super::error::TrainError;
 use super::examples::{Example, Purpose, Stream, validation_sets};
+use super::gradients::{Loss, Part};
 use super::initialization::Normal;
 use super::kernels::{self, Kernels, Reach};
 use super::llama::{Llama, Named, Packing};
 use super::optimizer::Change;
-use super::trainer::{Loss, Part, Stage, Validation};
+use super::trainer::{Stage, Validation};
 use super::vocabulary::Vocabulary;
 
 /// Sequences with the labels of their last rows: row `i` from the end is to predict label `i` from the end.
@@ -130,6 +131,10 @@ pub fn untrained_target(
 impl Stage for TargetStage<'_> {
     fn parameters(&mut self) -> Vec<Named<'_>> {
         self.model.parameters()
+    }
+
+    fn frozen(&mut self) -> Vec<&mut Tensor<2>> {
+        Vec::new()
     }
 
     fn change(&self, _: &str, _: usize) -> Change {

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::Write;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -14,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::checkpoint::{self, Position};
 use super::config::Schedule;
 use super::error::TrainError;
+use super::gradients::{Cut, Gradients, Loss, Part, Workers};
 use super::llama::Named;
 use super::optimizer::{Change, Optimizer, Update};
 
@@ -24,6 +24,9 @@ const METRICS_EVERY: usize = 10;
 pub trait Stage: Clone + Send {
     /// All that is trained, in a fixed order.
     fn parameters(&mut self) -> Vec<Named<'_>>;
+
+    /// All else that a loss is computed with.
+    fn frozen(&mut self) -> Vec<&mut Tensor<2>>;
 
     /// What a step does to a parameter; rates are factors on the schedule's.
     fn change(&self, parameter: &str, step: usize) -> Change;
@@ -41,131 +44,6 @@ pub trait Stage: Clone + Send {
 
     /// Figures on validation problems.
     fn validate(&self) -> Result<Validation, TrainError>;
-}
-
-/// Some of a batch: every `count`-th example, from `index` on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
-    pub index: usize,
-    pub count: usize,
-}
-
-impl Part {
-    /// All of the batch.
-    pub const WHOLE: Part = Part { index: 0, count: 1 };
-
-    /// Whether it has this example of the batch.
-    pub fn has(&self, example: usize) -> bool {
-        example % self.count == self.index
-    }
-}
-
-/// How a step's batch is cut for computing: into a part for every thread of every round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cut {
-    /// Parts at the same time.
-    pub threads: usize,
-    /// Times one after the other; what is held of a part is given back before the next.
-    pub rounds: usize,
-}
-
-impl Cut {
-    /// Not at all.
-    pub const WHOLE: Cut = Cut {
-        threads: 1,
-        rounds: 1,
-    };
-}
-
-/// A loss to go back from, and the terms of it that are worth a line in the metrics.
-pub struct Loss {
-    pub total: Tensor<1>,
-    pub terms: Vec<(&'static str, f32)>,
-}
-
-/// The loss of a step's batch and its gradients, in the order of the parameters.
-pub struct Gradients {
-    pub loss: f32,
-    pub terms: Vec<(&'static str, f32)>,
-    pub gradients: Vec<Option<Tensor<2>>>,
-}
-
-impl Gradients {
-    /// Of a part of a batch, on a graph of its own.
-    fn of_part<S: Stage>(mut stage: S, step: usize, part: Part) -> Result<Self, TrainError> {
-        for (_, tensor) in stage.parameters() {
-            *tensor = tensor.clone().inner().autodiff().require_grad();
-        }
-        let Loss { total, terms } = stage.loss(step, part)?;
-        Ok(Self::back_from(total, terms, stage.parameters()))
-    }
-
-    /// Goes back from a loss to the parameters that it was computed with.
-    pub fn back_from(
-        total: Tensor<1>,
-        terms: Vec<(&'static str, f32)>,
-        parameters: Vec<Named<'_>>,
-    ) -> Self {
-        let mut gradients = total.backward();
-        let of_parameter = |(_, tensor): Named<'_>| tensor.grad_remove(&mut gradients);
-        Self {
-            gradients: parameters.into_iter().map(of_parameter).collect(),
-            loss: total.inner().into_scalar::<f32>(),
-            terms,
-        }
-    }
-
-    /// Of a step's batch, in parts. These are added in their order, so that the same cut always gives the same bits.
-    pub fn of_step<S: Stage>(stage: &S, step: usize, cut: Cut) -> Result<Self, TrainError> {
-        let threads = cut.threads.max(1);
-        let count = stage.parts(step, threads * cut.rounds.max(1)).max(1);
-        let mut sum = Self::of_parts(stage, step, 0..threads.min(count), count)?;
-        for first in (threads..count).step_by(threads) {
-            let indices = first..(first + threads).min(count);
-            sum.add(Self::of_parts(stage, step, indices, count)?);
-        }
-        Ok(sum)
-    }
-
-    /// Of some of the `count` parts of a step's batch, each on a thread.
-    fn of_parts<S: Stage>(
-        stage: &S,
-        step: usize,
-        indices: Range<usize>,
-        count: usize,
-    ) -> Result<Self, TrainError> {
-        let part = |index| Part { index, count };
-        let first = indices.start;
-        std::thread::scope(|scope| {
-            let others: Vec<_> = (first + 1..indices.end)
-                .map(|index| {
-                    let stage = stage.clone();
-                    scope.spawn(move || Self::of_part(stage, step, part(index)))
-                })
-                .collect();
-            let mut sum = Self::of_part(stage.clone(), step, part(first))?;
-            for other in others {
-                sum.add(other.join().expect("a part of a batch panicked")?);
-            }
-            Ok(sum)
-        })
-    }
-
-    fn add(&mut self, other: Self) {
-        self.loss += other.loss;
-        for (name, value) in other.terms {
-            match self.terms.iter_mut().find(|(known, _)| *known == name) {
-                Some((_, sum)) => *sum += value,
-                None => self.terms.push((name, value)),
-            }
-        }
-        for (sum, gradient) in self.gradients.iter_mut().zip(other.gradients) {
-            *sum = match (sum.take(), gradient) {
-                (Some(a), Some(b)) => Some(a.add(b)),
-                (a, b) => a.or(b),
-            };
-        }
-    }
 }
 
 /// What validation found.
@@ -218,7 +96,7 @@ pub struct Training<'a> {
     pub name: &'static str,
     pub schedule: &'a Schedule,
     pub validate_every: usize,
-    /// Threads that a step's batch is cut among.
+    /// Threads that a step's batch is cut among, for each device.
     pub threads: usize,
     pub files: &'a StageFiles,
     pub begin: Begin,
@@ -227,7 +105,8 @@ pub struct Training<'a> {
     /// What is to be said of the steps since the last validation, beside what validation finds. Of a schedule whose
     /// checkpoints are taken where it validates.
     pub epoch_figures: Option<&'a EpochFigures<'a>>,
-    pub device: &'a Device,
+    /// What computes; the weights live on the first.
+    pub devices: &'a [Device],
 }
 
 /// Adds to the figures of a validation, or changes them, given the number of the first step since the last one, from 0
@@ -246,6 +125,7 @@ pub struct Stepped {
 /// One step of the optimizer, the `step`-th from 0 on.
 pub fn take_step<S: Stage>(
     stage: &mut S,
+    workers: &Workers<S>,
     optimizer: &mut Optimizer,
     schedule: &Schedule,
     step: usize,
@@ -259,7 +139,7 @@ pub fn take_step<S: Stage>(
         loss,
         terms,
         gradients,
-    } = Gradients::of_step(stage, step, cut)?;
+    } = workers.gradients(stage, step, cut)?;
     if !loss.is_finite() {
         return Err(TrainError::NotFinite { step, loss });
     }
@@ -298,6 +178,7 @@ pub fn train<S: Stage>(stage: &mut S, training: &Training<'_>) -> Result<Positio
     let mut metrics = Metrics::open(&files.metrics(), position.step)?;
     let bar = progress_bar(training.name, schedule.steps, position.step);
     let mut epoch: Vec<Stepped> = Vec::new();
+    let workers = Workers::new(stage, training.devices, schedule.precision)?;
 
     if schedule.steps == 0 {
         let validation = stage.validate()?;
@@ -310,7 +191,8 @@ pub fn train<S: Stage>(stage: &mut S, training: &Training<'_>) -> Result<Positio
     while position.step < schedule.steps {
         let step = position.step;
         let began = Instant::now();
-        let stepped = take_step(stage, &mut optimizer, schedule, step, training.threads)?;
+        let threads = training.threads;
+        let stepped = take_step(stage, &workers, &mut optimizer, schedule, step, threads)?;
         position.step += 1;
         let step = position.step;
         bar.set_position(step as u64);
@@ -365,8 +247,12 @@ fn start<S: Stage>(
     let path = training.files.checkpoint();
     match (training.begin, path.exists()) {
         (Begin::Resume, true) => {
-            let mut position =
-                checkpoint::load(&path, stage.parameters(), Some(optimizer), training.device)?;
+            let mut position = checkpoint::load(
+                &path,
+                stage.parameters(),
+                Some(optimizer),
+                &training.devices[0],
+            )?;
             // The optimizer has them now, and a checkpoint takes them from there.
             position.optimizer_steps.clear();
             Ok(position)

@@ -1,9 +1,11 @@
 //! Every method of the comparison on a tiny setting: it trains, is measured, and a list of them is gone on with.
 #![cfg(feature = "train")]
 
+mod numbers;
 mod supervision;
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use semcot::problems::{Family, Split, generate};
@@ -12,9 +14,10 @@ use semcot::train::baseline_stage::{BaselineStage, baseline_of};
 use semcot::train::checkpoint;
 use semcot::train::config::Config;
 use semcot::train::generator::GeneratorStage;
+use semcot::train::gradients::Part;
 use semcot::train::research::Research;
 use semcot::train::stages::{Backend, GENERATOR, Run, TARGET};
-use semcot::train::trainer::{Begin, Part, Stage, StageFiles};
+use semcot::train::trainer::{Begin, Stage, StageFiles};
 use serde_json::Value;
 
 const BASE: &str = r#"
@@ -248,6 +251,7 @@ fn before_and_after<S: Stage>(run: &Run, mut stage: S) -> [f32; 2] {
         (steps - 4..steps).map(loss).sum::<f32>() / 4.0
     };
     let before = mean(&stage);
+    numbers::check(&run.config.name, &stage);
     let path = StageFiles::new(&run.folder, GENERATOR).checkpoint();
     let device = Backend::Flex.device();
     checkpoint::load(&path, stage.parameters(), None, &device).expect("the last weights");
@@ -321,6 +325,7 @@ fn a_list_of_configurations_is_trained_once_and_measured_with_every_seed() {
         runs: folder.join("runs"),
         backend: Backend::Flex,
         threads: None,
+        devices: NonZeroUsize::MIN,
         count: 3,
     };
     let said = |list: &Research| {

@@ -6,10 +6,11 @@ use semcot::train::config::{
 };
 use semcot::train::examples::{Purpose, Stream};
 use semcot::train::generator::GeneratorStage;
+use semcot::train::gradients::Part;
 use semcot::train::optimizer::Change;
 use semcot::train::source::{Forced, Source};
 use semcot::train::stages::{Backend, Run};
-use semcot::train::trainer::{Begin, Part, Stage};
+use semcot::train::trainer::{Begin, Stage};
 
 use super::{config, folder, method};
 

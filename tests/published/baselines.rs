@@ -13,12 +13,13 @@ use semcot::train::baselines::softcot::SoftCot;
 use semcot::train::baselines::{Baseline, Item, gradients_of_sum};
 use semcot::train::examples::{Batches, Epochs, Example};
 use semcot::train::generator::GeneratorStage;
+use semcot::train::gradients::{Cut, Gradients, Loss, Workers};
 use semcot::train::linear::Linear;
 use semcot::train::llama::Named;
 use semcot::train::lora::{Lora, LowRank};
 use semcot::train::pretrained::{Layout, Weights};
 use semcot::train::source::Source;
-use semcot::train::trainer::{Cut, Gradients, Loss, Stage};
+use semcot::train::trainer::Stage;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -353,7 +354,9 @@ impl Of<'_> {
         let thoughts = |item| format!("softcot.thoughts.{item}");
         let mut stage = self.stage(source, examples, 0.0);
         self.source(checks, &stage, thoughts, &[("softcot.loss", "loss_answer")]);
-        let found = Gradients::of_step(&stage, 0, Cut::WHOLE).expect("the batch can be drawn");
+        let found = Workers::here(&stage)
+            .gradients(&stage, 0, Cut::WHOLE)
+            .expect("the batch can be drawn");
         self.gradients(checks, "softcot", stage.parameters(), &found.gradients);
     }
 
@@ -374,7 +377,9 @@ impl Of<'_> {
             ("lora_generator.l_ans", "loss_answer"),
         ];
         self.source(checks, &stage, vectors, &terms);
-        let found = Gradients::of_step(&stage, 0, Cut::WHOLE).expect("the batch can be drawn");
+        let found = Workers::here(&stage)
+            .gradients(&stage, 0, Cut::WHOLE)
+            .expect("the batch can be drawn");
         self.gradients(
             checks,
             "lora_generator",

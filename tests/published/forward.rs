@@ -5,9 +5,10 @@ use std::sync::Arc;
 use semcot::train::alignment::Alignment;
 use semcot::train::examples::{Batches, Epochs, Example};
 use semcot::train::generator::{AnswerFrame, GeneratorStage};
+use semcot::train::gradients::{Cut, Gradients, Workers};
 use semcot::train::sentence_transformer::hidden_state;
 use semcot::train::source::{Generator, Source};
-use semcot::train::trainer::{Cut, Gradients, Stage};
+use semcot::train::trainer::Stage;
 
 use crate::checks::Checks;
 use crate::pair::{PROJECTION, Pair, arrays, numbers, values};
@@ -154,7 +155,9 @@ fn gradients(pair: &Pair, checks: &mut Checks) {
         let mut stage = stage(pair, pair.generator.clone(), vec![batch.clone()]);
         stage.settings.alpha = alpha;
         stage.settings.schedule.batch = batch.len();
-        let gradients = Gradients::of_step(&stage, 0, Cut::WHOLE).expect("the batch can be drawn");
+        let gradients = Workers::here(&stage)
+            .gradients(&stage, 0, Cut::WHOLE)
+            .expect("the batch can be drawn");
         checks.array(
             pair,
             GRADIENTS,

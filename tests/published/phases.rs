@@ -7,11 +7,12 @@ use semcot::train::checkpoint::Position;
 use semcot::train::config::Schedule;
 use semcot::train::examples::{Batches, Epochs};
 use semcot::train::generator::GeneratorStage;
+use semcot::train::gradients::{Cut, Workers};
 use semcot::train::optimizer::Optimizer;
 use semcot::train::pretrained::Layout;
 use semcot::train::sentence_transformer::SentenceStage;
 use semcot::train::source::Source;
-use semcot::train::trainer::{Cut, Gradients, Stage, Stepped, Validation, take_step};
+use semcot::train::trainer::{Stage, Stepped, Validation, take_step};
 use serde_json::Value;
 
 use crate::checks::Checks;
@@ -54,13 +55,14 @@ fn train<S: Stage>(
     mut after_epoch: impl FnMut(usize, &[Stepped], &Validation),
 ) -> usize {
     let mut optimizer = Optimizer::new(schedule.optimizer, stage.parameters().len());
+    let workers = Workers::here(stage);
     let mut position = Position::default();
     let mut kept = 0;
     for (epoch, &steps) in steps_of_epoch.iter().enumerate() {
         let mut found = Vec::new();
         for _ in 0..steps {
             let step = position.step;
-            let stepped = take_step(stage, &mut optimizer, schedule, step, 1);
+            let stepped = take_step(stage, &workers, &mut optimizer, schedule, step, 1);
             found.push(stepped.expect("the losses are finite"));
             position.step += 1;
             after_step(stage, position.step);
@@ -135,7 +137,9 @@ fn sentence(pair: &Pair, checks: &mut Checks, name: &str, phase: &Value) {
         validation: Arc::new(validation),
     };
 
-    let gradients = Gradients::of_step(&stage, 0, Cut::WHOLE).expect("the batch can be drawn");
+    let gradients = Workers::here(&stage)
+        .gradients(&stage, 0, Cut::WHOLE)
+        .expect("the batch can be drawn");
     let found = (stage.parameters().into_iter().zip(gradients.gradients))
         .filter_map(|((parameter, _), gradient)| Some((parameter, gradient?)))
         .flat_map(|(parameter, gradient)| sentence_arrays(pair, &parameter, &gradient));
@@ -234,7 +238,9 @@ fn generator(pair: &Pair, checks: &mut Checks, name: &str, phase: &Value) {
     let schedule = stage.settings.schedule;
     let alpha = stage.settings.alpha;
 
-    let gradients = Gradients::of_step(&stage, 0, Cut::WHOLE).expect("the batch can be drawn");
+    let gradients = Workers::here(&stage)
+        .gradients(&stage, 0, Cut::WHOLE)
+        .expect("the batch can be drawn");
     generator_gradients(pair, checks, &file, "grad1.", &mut stage, gradients);
 
     let mut losses = EpochLosses::default();

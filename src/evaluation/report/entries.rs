@@ -11,6 +11,7 @@ use std::path::Path;
 use super::super::Interval;
 use super::super::MeanSd;
 use super::super::run::Timing;
+use super::super::tally::{RightOf, add_to};
 use super::files::{EvaluationFile, ModeScore};
 use super::input::{InputError, Named};
 use super::names::{RunName, last_part, option, questions, stem};
@@ -65,7 +66,9 @@ pub struct Entry {
     /// Share right by the authors' rule.
     pub official: Shown,
     /// Right and asked, by steps.
-    pub by_steps: BTreeMap<u32, [u64; 2]>,
+    pub by_steps: BTreeMap<u32, RightOf>,
+    /// Right and asked, by operators.
+    pub by_operators: BTreeMap<String, RightOf>,
     /// Cost a question, where it was measured.
     pub cost: Option<Cost>,
 }
@@ -218,12 +221,6 @@ fn different_questions(measured: &[Measured<'_>]) -> u64 {
 fn entry(subject: Subject, measured: &[Measured<'_>]) -> Entry {
     let scores = || measured.iter().map(|it| it.score);
     let n = different_questions(measured);
-    let mut by_steps: BTreeMap<u32, [u64; 2]> = BTreeMap::new();
-    for (&steps, [right, all]) in scores().flat_map(|it| &it.by_steps) {
-        let sum = by_steps.entry(steps).or_default();
-        sum[0] += right;
-        sum[1] += all;
-    }
     let first = &measured[0];
     let mut devices = measured.iter().map(|it| &it.device);
     let same_device = devices.all(|it| *it == first.device);
@@ -242,10 +239,22 @@ fn entry(subject: Subject, measured: &[Measured<'_>]) -> Entry {
             |it| it.over_seeds.as_ref().map(|it| &it.official),
         ),
         device: first.device.clone().filter(|_| same_device),
-        by_steps,
+        by_steps: summed(scores().map(|it| &it.by_steps)),
+        by_operators: summed(scores().map(|it| &it.by_operators)),
         cost: cost(measured),
         subject,
     }
+}
+
+/// Counts of several measurements together.
+fn summed<'a, K: Ord + Clone + 'a>(
+    counts: impl Iterator<Item = &'a BTreeMap<K, RightOf>>,
+) -> BTreeMap<K, RightOf> {
+    let mut sums = BTreeMap::new();
+    for (kind, &counted) in counts.flatten() {
+        add_to(&mut sums, kind, counted);
+    }
+    sums
 }
 
 /// The share of all answers, with the interval of as many as there are different questions.
@@ -323,6 +332,7 @@ mod tests {
         let score = ModeScore {
             accuracy,
             by_steps: BTreeMap::from([(2, [9, 10])]),
+            by_operators: BTreeMap::new(),
             tokens: None,
             target_passes: None,
             generator_passes: None,

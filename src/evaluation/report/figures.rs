@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::super::Interval;
 use super::super::map::PointMap;
 use super::super::probe::{Place, Probed};
+use super::super::tally::{RightOf, add_to};
 use super::axis::{Axis, Scale};
 use super::chart::{Figure, MAX_SERIES, Panel, Point, Series, Style};
 use super::entries::{Entry, Shown, Subject};
@@ -76,7 +77,7 @@ pub fn over_temperature(entries: &[Entry]) -> Option<Figure> {
 
 /// Accuracy over the number of steps. Questions that differ in their numbers of steps alone share a line.
 pub fn over_steps(entries: &[Entry]) -> Option<Figure> {
-    let mut lines: Vec<(Line, BTreeMap<u32, [u64; 2]>)> = Vec::new();
+    let mut lines: Vec<(Line, BTreeMap<u32, RightOf>)> = Vec::new();
     for entry in entries.iter().filter(|it| is_plain(&it.subject)) {
         let panel = without_steps(&entry.subject.questions);
         let name = entry.subject.name();
@@ -92,10 +93,8 @@ pub fn over_steps(entries: &[Entry]) -> Option<Figure> {
             lines.push((line, BTreeMap::new()));
             lines.len() - 1
         });
-        for (&steps, [right, all]) in &entry.by_steps {
-            let sum = lines[at].1.entry(steps).or_default();
-            sum[0] += right;
-            sum[1] += all;
+        for (steps, &counted) in &entry.by_steps {
+            add_to(&mut lines[at].1, steps, counted);
         }
     }
     let lines = lines.into_iter().map(|(line, by_steps)| Line {

@@ -8,6 +8,7 @@ use super::super::Accuracy;
 use super::super::look::Looked;
 use super::super::probe::Probed;
 use super::super::run::{OverSeeds, Timing};
+use super::super::tally::RightOf;
 
 /// An evaluation.
 #[derive(Debug, Deserialize)]
@@ -33,7 +34,10 @@ pub struct ModeScore {
     pub accuracy: Accuracy,
     /// Right and asked, by steps.
     #[serde(default)]
-    pub by_steps: BTreeMap<u32, [u64; 2]>,
+    pub by_steps: BTreeMap<u32, RightOf>,
+    /// Right and asked, by operators.
+    #[serde(default)]
+    pub by_operators: BTreeMap<String, RightOf>,
     /// Mean tokens written.
     pub tokens: Option<f64>,
     /// Mean passes of the target.

@@ -142,6 +142,11 @@ impl Page {
             &tables::by_steps(&greedy),
         );
         self.figure("steps", figures::over_steps(&greedy))?;
+        self.section(
+            "Operations",
+            "A problem stands where all operators of its steps are named.",
+            &tables::by_operators(&greedy),
+        );
         let of_k: Vec<Entry> = entries
             .iter()
             .filter(|it| it.subject.implicit_tokens.is_some())

@@ -1,9 +1,11 @@
 //! The tables of a report, as Markdown.
 
-use std::fmt::Write;
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write};
 
 use super::super::look::{Looked, Share};
 use super::super::probe::{Place, Probe, Probed};
+use super::super::tally::RightOf;
 use super::entries::{Entry, Shown};
 
 /// What stands where nothing was measured.
@@ -128,20 +130,34 @@ fn difference(a: &Shown, b: &Shown) -> (f64, [f64; 2]) {
 
 /// Accuracy by number of steps.
 pub fn by_steps(entries: &[Entry]) -> String {
+    by_kind(entries, "right by number of steps", |it| &it.by_steps)
+}
+
+/// The same by the operators that a problem takes.
+pub fn by_operators(entries: &[Entry]) -> String {
+    by_kind(entries, "right by operators", |it| &it.by_operators)
+}
+
+/// How many of each kind of problem were right, of entries with several kinds.
+fn by_kind<K: Display>(
+    entries: &[Entry],
+    title: &str,
+    counts: impl Fn(&Entry) -> &BTreeMap<K, RightOf>,
+) -> String {
     let rows: Vec<Vec<String>> = entries
         .iter()
-        .filter(|entry| entry.by_steps.len() > 1)
+        .filter(|entry| counts(entry).len() > 1)
         .map(|entry| {
-            let steps = entry.by_steps.iter();
-            let steps = steps.map(|(steps, [right, all])| format!("{steps}: {right} of {all}"));
+            let kinds = counts(entry).iter();
+            let kinds = kinds.map(|(kind, [right, all])| format!("{kind}: {right} of {all}"));
             vec![
                 entry.subject.questions.clone(),
                 entry.subject.name(),
-                steps.collect::<Vec<_>>().join("; "),
+                kinds.collect::<Vec<_>>().join("; "),
             ]
         })
         .collect();
-    table(&["questions", "method", "right by number of steps"], &rows)
+    table(&["questions", "method", title], &rows)
 }
 
 /// What looks inside the implicit tokens found; a column a family.

@@ -10,7 +10,7 @@ use super::Item;
 use super::settings::{AddedRows, BaselineSettings, Tuning};
 use crate::train::initialization::Normal;
 use crate::train::kernels;
-use crate::train::llama::{Llama, Named, Packing, Prefix, rows_tensor};
+use crate::train::llama::{Llama, Named, Packing, Prefix, rows_tensor, tensors};
 
 /// The row of an added token in the embedding table and in the head, `[1, hidden]` each.
 #[derive(Clone, Debug)]
@@ -76,13 +76,10 @@ impl AdaptedTarget {
     }
 
     pub fn parameters(&mut self) -> Vec<Named<'_>> {
+        let first = self.first_trained_row();
         let mut named = match self.tuning {
             Tuning::Lora => self.model.decoder.lora_parameters(),
             Tuning::Whole => self.model.parameters(),
-        };
-        let first = match self.added_rows {
-            AddedRows::All => 0,
-            AddedRows::Last => self.added.len().saturating_sub(1),
         };
         for (number, token) in self.added.iter_mut().enumerate().skip(first) {
             named.push((
@@ -92,6 +89,27 @@ impl AdaptedTarget {
             named.push((format!("added.{number}.head_row"), &mut token.head));
         }
         named
+    }
+
+    /// All else that is computed with.
+    pub fn frozen(&mut self) -> Vec<&mut Tensor<2>> {
+        let first_trained = self.first_trained_row();
+        let mut frozen = match self.tuning {
+            Tuning::Lora => tensors(self.model.parameters()),
+            Tuning::Whole => Vec::new(),
+        };
+        for token in &mut self.added[..first_trained] {
+            frozen.extend([&mut token.embedding, &mut token.head]);
+        }
+        frozen
+    }
+
+    /// Number of the first added token that is trained.
+    fn first_trained_row(&self) -> usize {
+        match self.added_rows {
+            AddedRows::All => 0,
+            AddedRows::Last => self.added.len().saturating_sub(1),
+        }
     }
 
     /// What the first layer reads for ids, added ones among them.

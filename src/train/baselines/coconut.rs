@@ -6,9 +6,9 @@ use super::adapted::{AdaptedTarget, Piece, labeled, without_last};
 use super::settings::{CoconutSettings, Evaluation, LastStage, LossOn, NewestThought};
 use super::{Baseline, Item, Prompt, single};
 use crate::problems::Random;
+use crate::train::gradients::Loss;
 use crate::train::kernels::Reach;
 use crate::train::llama::{Named, Packing, Prefix, rows_tensor};
-use crate::train::trainer::Loss;
 
 /// Number of the added tokens.
 const BOT: usize = 0;

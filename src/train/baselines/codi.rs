@@ -8,10 +8,11 @@ use burn::tensor::{Device, TensorData, activation};
 use super::adapted::{AdaptedTarget, Piece, labeled, without_last};
 use super::settings::{CodiSettings, Evaluation, LastThought};
 use super::{Baseline, Item, Prompt};
+use crate::train::gradients::Loss;
 use crate::train::initialization::Normal;
 use crate::train::linear::Linear;
 use crate::train::llama::{Named, Packing, Prefix, rows_tensor};
-use crate::train::trainer::Loss;
+use crate::train::precision::Precision;
 
 /// Number of the added tokens.
 const BOT: usize = 0;
@@ -162,6 +163,7 @@ impl Codi {
 
 /// The sum over rows of weight times the mean over a row's elements of d²/2 where |d| < 1, |d| − 1/2 elsewhere.
 fn smooth_l1(a: Tensor<2>, b: Tensor<2>, weights: &Tensor<2>) -> Tensor<1> {
+    let [a, b] = [a, b].map(|it| Precision::F32.of(it));
     let distance = a.sub(b).abs();
     // With c = min(|d|, 1) both cases are c · (|d| − c / 2).
     let near = distance.clone().clamp_max(1.0);

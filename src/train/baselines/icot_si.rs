@@ -4,9 +4,9 @@ use super::adapted::{AdaptedTarget, Piece, labeled, without_last};
 use super::settings::{IcotSiSettings, LossOn, Positions};
 use super::{Baseline, Item, Prompt, prompt_of_ids, single};
 use crate::problems::Random;
+use crate::train::gradients::Loss;
 use crate::train::kernels::Reach;
 use crate::train::llama::Named;
-use crate::train::trainer::Loss;
 
 /// Rate of the geometric distribution of tokens that are removed beyond the counter.
 const LAMBDA: f64 = 4.0;

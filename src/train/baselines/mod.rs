@@ -19,9 +19,9 @@ pub mod softcot;
 use burn::Tensor;
 
 use self::adapted::{AdaptedTarget, Piece, labeled, without_last};
+use super::gradients::{Gradients, Loss};
 use super::kernels::Reach;
 use super::llama::Named;
-use super::trainer::{Gradients, Loss};
 use crate::problems::Random;
 
 /// A problem as token ids, its pieces tokenized apart.

@@ -2,8 +2,8 @@
 
 use super::adapted::AdaptedTarget;
 use super::{Baseline, Item, Prompt, loss_at_end, prompt_of_ids, single};
+use crate::train::gradients::Loss;
 use crate::train::llama::Named;
-use crate::train::trainer::Loss;
 
 /// The target's only added token is `<pause>`.
 #[derive(Clone, Debug)]

@@ -19,6 +19,7 @@ use super::error::TrainError;
 use super::extends::extended;
 use super::llama::LlamaSizes;
 use super::optimizer::OptimizerSettings;
+use super::precision::Precision;
 use super::written::{Written, WrittenSettings};
 use crate::problems::{self, Split};
 
@@ -114,6 +115,9 @@ pub struct Schedule {
     /// less memory. The sentence transformer's batch stays whole, because each of its pairs is held against all others.
     #[serde(default = "one")]
     pub gradient_accumulation: usize,
+    /// What the passes of a step compute in; what is trained stays f32, and is what validates.
+    #[serde(default)]
+    pub precision: Precision,
     #[serde(default)]
     pub optimizer: OptimizerSettings,
 }

@@ -4,12 +4,15 @@ use burn::Tensor;
 use burn::tensor::{Device, Int, TensorData, activation};
 
 use super::AttentionShape;
+use crate::train::precision::Precision;
 
 /// Added to the score of a key that must not be read.
 const CLOSED: f32 = -1e9;
 
 /// See [`super::rms_norm`].
 pub fn rms_norm(x: Tensor<2>, weight: Tensor<2>, eps: f32) -> Tensor<2> {
+    let dtype = x.dtype();
+    let [x, weight] = [x, weight].map(|it| Precision::F32.of(it));
     let scale = x
         .clone()
         .square()
@@ -17,7 +20,7 @@ pub fn rms_norm(x: Tensor<2>, weight: Tensor<2>, eps: f32) -> Tensor<2> {
         .add_scalar(eps)
         .sqrt()
         .recip();
-    x.mul(scale).mul(weight)
+    x.mul(scale).mul(weight).cast(dtype)
 }
 
 /// See [`super::swiglu`].
@@ -35,7 +38,7 @@ pub fn cross_entropy(logits: Tensor<2>, targets: &[u32], weights: &[f32]) -> Ten
     let index: Vec<i32> = targets.iter().map(|&target| target as i32).collect();
     let index = Tensor::<2, Int>::from_data(TensorData::new(index, [rows, 1]), &device);
     let weights = Tensor::<2>::from_data(TensorData::new(weights.to_vec(), [rows, 1]), &device);
-    activation::log_softmax(logits, 1)
+    activation::log_softmax(Precision::F32.of(logits), 1)
         .gather(1, index)
         .mul(weights)
         .sum()
@@ -80,11 +83,12 @@ pub fn attention(query: Tensor<2>, key_value: Tensor<2>, shape: &AttentionShape)
         TensorData::new(padded.mask, [batch, 1, queries, keys]),
         &device,
     );
-    let scores = query
-        .matmul(key.swap_dims(2, 3))
+    let scores = Precision::F32
+        .of(query.matmul(key.swap_dims(2, 3)))
         .div_scalar((head_dim as f32).sqrt())
         .add(mask);
     activation::softmax(scores, 3)
+        .cast(value.dtype())
         .matmul(value)
         .swap_dims(1, 2)
         .reshape([batch * queries, heads * head_dim])
@@ -156,6 +160,8 @@ fn rotate(x: Tensor<4>, positions: &[usize], shape: &AttentionShape, device: &De
         Tensor::<4>::from_data(TensorData::new(rows, [batch, 1, length, half]), device)
     };
     let (cos, sin) = (table(&shape.rope.cos), table(&shape.rope.sin));
+    let dtype = x.dtype();
+    let x = Precision::F32.of(x);
     let first = x.clone().narrow(3, 0, half);
     let second = x.narrow(3, half, half);
     Tensor::cat(
@@ -168,6 +174,7 @@ fn rotate(x: Tensor<4>, positions: &[usize], shape: &AttentionShape, device: &De
         ],
         3,
     )
+    .cast(dtype)
 }
 
 /// Repeats every key/value head for the query heads that share it.

@@ -3,7 +3,8 @@
 //! burn composes them from ten to thirty elementary tensor operations each, and on the CPU the elementary operations'
 //! copies cost more than the matrix products (figures in ARCHITECTURE.md). Each is written twice: `fused` for burn's
 //! Flex backend, one loop forward and one backward; `composed` from differentiable burn operations, for every other
-//! backend and as the truth that the fused one is tested against. Matrix products, sums and look-ups are burn's.
+//! backend, for numbers of 16 bits (norms, rotary embedding, softmax and losses in f32 even then), and as the truth that the
+//! fused one is tested against. Matrix products, sums and look-ups are burn's.
 //!
 //! Rows of all sequences of a batch lie packed one after the other, `[rows, width]`, without padding.
 
@@ -16,6 +17,7 @@ mod tests;
 use std::sync::Arc;
 
 use burn::Tensor;
+use burn::tensor::DType;
 
 pub use rope::RopeTable;
 
@@ -33,6 +35,14 @@ impl Kernels {
     pub fn for_head_dim(self, head_dim: usize) -> Self {
         match self {
             Kernels::Fused if fused::HEAD_DIMS.contains(&head_dim) => Kernels::Fused,
+            _ => Kernels::Composed,
+        }
+    }
+
+    /// These, or the composed ones for other numbers than f32.
+    fn for_numbers(self, x: &Tensor<2>) -> Self {
+        match (self, x.dtype()) {
+            (Kernels::Fused, DType::F32) => Kernels::Fused,
             _ => Kernels::Composed,
         }
     }
@@ -91,7 +101,7 @@ impl AttentionShape {
 
 /// `y = w ⊙ x / sqrt(mean(x²) + eps)` of every row. `x` is `[rows, d]`, `weight` `[1, d]`.
 pub fn rms_norm(kernels: Kernels, x: Tensor<2>, weight: Tensor<2>, eps: f32) -> Tensor<2> {
-    match kernels {
+    match kernels.for_numbers(&x) {
         Kernels::Fused => fused::rms_norm(x, weight, eps),
         Kernels::Composed => composed::rms_norm(x, weight, eps),
     }
@@ -99,7 +109,7 @@ pub fn rms_norm(kernels: Kernels, x: Tensor<2>, weight: Tensor<2>, eps: f32) -> 
 
 /// `silu(gate) ⊙ up` for `[rows, 2 · width]` holding gate and up side by side.
 pub fn swiglu(kernels: Kernels, gate_up: Tensor<2>) -> Tensor<2> {
-    match kernels {
+    match kernels.for_numbers(&gate_up) {
         Kernels::Fused => fused::swiglu(gate_up),
         Kernels::Composed => composed::swiglu(gate_up),
     }
@@ -113,20 +123,20 @@ pub fn attention(
     key_value: Tensor<2>,
     shape: &Arc<AttentionShape>,
 ) -> Tensor<2> {
-    match kernels {
+    match kernels.for_numbers(&query) {
         Kernels::Fused => fused::attention(query, key_value, shape),
         Kernels::Composed => composed::attention(query, key_value, shape),
     }
 }
 
-/// `Σ weight_i · −log softmax(logits_i)[target_i]` over the rows, as a tensor of one element.
+/// `Σ weight_i · −log softmax(logits_i)[target_i]` over the rows, as a tensor of one element, in f32.
 pub fn cross_entropy(
     kernels: Kernels,
     logits: Tensor<2>,
     targets: &[u32],
     weights: &[f32],
 ) -> Tensor<1> {
-    match kernels {
+    match kernels.for_numbers(&logits) {
         Kernels::Fused => fused::cross_entropy(logits, targets, weights),
         Kernels::Composed => composed::cross_entropy(logits, targets, weights),
     }

@@ -80,6 +80,11 @@ pub struct Llama {
 /// A parameter with its name in checkpoints.
 pub type Named<'a> = (String, &'a mut Tensor<2>);
 
+/// Parameters without their names.
+pub fn tensors(named: Vec<Named<'_>>) -> Vec<&mut Tensor<2>> {
+    named.into_iter().map(|(_, tensor)| tensor).collect()
+}
+
 impl Decoder {
     /// Matrices N(0, 1/inputs), norms one.
     pub fn new(sizes: LlamaSizes, kernels: Kernels, normal: &mut Normal, device: &Device) -> Self {

@@ -12,6 +12,7 @@ use super::super::config::{
 };
 use super::super::error::TrainError;
 use super::super::extends::extended;
+use super::super::precision::Precision;
 use crate::formats::manifest::ImplicitFrom;
 use crate::reasoning::pairing::PublishedPrompts;
 
@@ -31,6 +32,9 @@ pub struct PublishedConfig {
     /// Items in a step.
     #[serde(default = "four")]
     pub batch: usize,
+    /// What the passes of a step compute in; what is trained stays f32, and is what validates.
+    #[serde(default)]
+    pub precision: Precision,
     #[serde(default)]
     pub best_value: BestValue,
     #[serde(default)]

@@ -47,7 +47,7 @@ impl PublishedRun {
     /// The target, which is never trained.
     pub fn target(&self) -> Result<Llama, TrainError> {
         let folder = self.target_folder()?;
-        let target = read_llama(&folder, self.backend.kernels(), &self.device)?;
+        let target = read_llama(&folder, self.backend.kernels(), self.device())?;
         let choices = &self.config.sentence_transformer;
         let (last, have) = (
             choices.first_layer + choices.num_layers,
@@ -86,7 +86,7 @@ impl PublishedRun {
         );
         let settings = settings::sentence(&self.config.sentence_transformer, schedule, 0);
         let mut sentence =
-            SentenceTransformer::new(&settings, self.config.seed, target, &self.device);
+            SentenceTransformer::new(&settings, self.config.seed, target, self.device());
         if let Some(start) = self.start_weights()? {
             let layer = "embedding_projection";
             sentence.linear = self.start_linear(&start, layer, sentence.linear.weight.dims())?;
@@ -102,7 +102,7 @@ impl PublishedRun {
         [inputs, outputs]: [usize; 2],
     ) -> Result<Linear, TrainError> {
         let part = |name: &str, layout, shape| {
-            start.matrix_of(&format!("{layer}.{name}"), layout, shape, &self.device)
+            start.matrix_of(&format!("{layer}.{name}"), layout, shape, self.device())
         };
         Ok(Linear {
             weight: part("weight", Layout::Transposed, [inputs, outputs])?,
@@ -113,7 +113,7 @@ impl PublishedRun {
     /// The generator before training: the small model without its head, `<thought>`, a new projection.
     pub(super) fn untrained_generator(&self, target: &Llama) -> Result<Generator, TrainError> {
         let folder = self.generator_folder()?;
-        let model = read_without_head(&folder, self.backend.kernels(), &self.device)?;
+        let model = read_without_head(&folder, self.backend.kernels(), self.device())?;
         let thought = thought_row(&model, self.tokenizers()?.thought, &folder)?;
         let inputs = model.decoder.sizes.hidden_size;
         let outputs = target.decoder.sizes.hidden_size;
@@ -124,7 +124,7 @@ impl PublishedRun {
             }
             None => {
                 let mut normal = Normal::new(!self.config.seed);
-                Linear::uniform([inputs, outputs], &mut normal, &self.device)
+                Linear::uniform([inputs, outputs], &mut normal, self.device())
             }
         };
         Ok(Generator {

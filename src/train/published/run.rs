@@ -3,6 +3,7 @@
 //! A stage's folder has one for each phase, `linear` and `all`, with the files of the loop that all stages share. So a
 //! killed run goes on in the phase that it was in, and the second phase begins with what the first has chosen.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,10 +35,11 @@ pub struct PublishedRun {
     /// Where the data files are.
     pub data: Option<PathBuf>,
     pub begin: Begin,
-    /// Threads that training cuts a step's batch among.
+    /// Threads that training cuts a step's batch among, for each device.
     pub threads: usize,
     pub(super) backend: Backend,
-    pub(super) device: Device,
+    /// Never empty; everything is on the first, the others share the batches.
+    devices: Vec<Device>,
 }
 
 /// A phase of a stage.
@@ -97,8 +99,26 @@ impl PublishedRun {
             begin,
             threads: backend.default_threads(),
             backend,
-            device: backend.device(),
+            devices: vec![backend.device()],
         }
+    }
+
+    /// Of a phase of so many steps.
+    fn schedule(&self, phase: Phase, steps: usize, checkpoint_every: usize) -> Schedule {
+        Schedule {
+            precision: self.config.precision,
+            ..settings::schedule(phase, steps, self.config.batch, checkpoint_every)
+        }
+    }
+
+    /// As [`Run::share_among`](super::super::stages::Run::share_among).
+    pub fn share_among(&mut self, devices: NonZeroUsize) -> Result<(), TrainError> {
+        self.devices = self.backend.devices(devices)?;
+        Ok(())
+    }
+
+    pub(super) fn device(&self) -> &Device {
+        &self.devices[0]
     }
 
     /// Puts the configuration, with all that the files say together, into the run's folder.
@@ -212,7 +232,7 @@ impl PublishedRun {
         let mut to_beat = None;
         if phase == PhaseName::All {
             let first = self.files(folder, PhaseName::Linear).best();
-            let chosen = checkpoint::load(&first, stage.parameters(), None, &self.device)?;
+            let chosen = checkpoint::load(&first, stage.parameters(), None, self.device())?;
             to_beat = match self.config.best_value {
                 BestValue::Restarts => None,
                 BestValue::Carried => chosen.best.map(|(score, _)| score),
@@ -230,7 +250,7 @@ impl PublishedRun {
             begin: self.begin,
             to_beat,
             epoch_figures: Some(epoch_figures),
-            device: &self.device,
+            devices: &self.devices,
         };
         train(stage, &training)?;
         Ok(())
@@ -257,7 +277,7 @@ impl PublishedRun {
                 steps_of_epoch,
             } = self.batches(of(&split.train), orders);
             let batch = self.config.batch;
-            let schedule = settings::schedule(phase.of(phases), steps, batch, steps_of_epoch);
+            let schedule = self.schedule(phase.of(phases), steps, steps_of_epoch);
             let mut stage = SentenceStage {
                 sentence: self.untrained_sentence_transformer(&target)?,
                 settings: settings::sentence(
@@ -299,7 +319,7 @@ impl PublishedRun {
     pub fn sentence_transformer(&self, target: &Llama) -> Result<SentenceTransformer, TrainError> {
         let path = self.best_of(SENTENCE_TRANSFORMER)?;
         let mut sentence = self.untrained_sentence_transformer(target)?;
-        checkpoint::load(&path, sentence.parameters(), None, &self.device)?;
+        checkpoint::load(&path, sentence.parameters(), None, self.device())?;
         Ok(sentence)
     }
 
@@ -382,7 +402,7 @@ impl PublishedRun {
                 steps_of_epoch,
             } = self.batches(items.clone(), orders);
             let batch = self.config.batch;
-            let schedule = settings::schedule(phase.of(phases), steps, batch, steps_of_epoch);
+            let schedule = self.schedule(phase.of(phases), steps, steps_of_epoch);
             let mut stage = self.generator_stage(
                 target.clone(),
                 generator.clone(),
@@ -423,7 +443,7 @@ impl PublishedRun {
             (none.batches, schedule, 0),
             Vec::new(),
         )?;
-        checkpoint::load(&path, stage.parameters(), None, &self.device)?;
+        checkpoint::load(&path, stage.parameters(), None, self.device())?;
         Ok(stage)
     }
 }

@@ -18,7 +18,7 @@ use super::config::{EvaluationSettings, QuestionTiming};
 use super::run::PublishedRun;
 use super::tokens::PairTokenizers;
 use crate::evaluation::run::Timing;
-use crate::evaluation::{AnswerKind, Item, Tally};
+use crate::evaluation::{AnswerKind, Breakdown, Item, Tally};
 use crate::model::Sampling;
 use crate::problems::Random;
 use crate::reasoning::Mode;
@@ -122,6 +122,7 @@ impl PublishedRun {
                     answer: item.answer.clone(),
                     kind,
                     steps: None,
+                    operators: String::new(),
                 },
             });
         }
@@ -203,7 +204,7 @@ fn asked(
     Ok(TimedScore {
         score: Score {
             accuracy: tally.accuracy(),
-            by_steps: BTreeMap::new(),
+            breakdown: Breakdown::default(),
             tokens: mean(tokens),
             target_passes: mean(target_passes),
             generator_passes: mean(generator_passes),

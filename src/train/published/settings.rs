@@ -7,6 +7,7 @@ use super::super::config::{
 };
 use super::super::llama::LlamaSizes;
 use super::super::optimizer::{MatrixRule, OptimizerSettings};
+use super::super::precision::Precision;
 use super::config::{GeneratorChoices, Phase, SentenceChoices};
 
 /// The schedule of a phase of so many steps: AdamW at a rate that stays, without a clip (METHOD, section 6).
@@ -19,6 +20,7 @@ pub fn schedule(phase: Phase, steps: usize, batch: usize, checkpoint_every: usiz
         final_rate: 1.0,
         checkpoint_every,
         gradient_accumulation: 1,
+        precision: Precision::F32,
         optimizer: OptimizerSettings {
             beta_1: 0.9,
             beta_2: 0.999,
