@@ -55,9 +55,13 @@ pub enum TrainError {
     },
     /// Numbers have left the finite.
     #[error(
-        "step {step}: the loss is {loss}; the checkpoint before it is kept: lower the learning rate or the clip and pass --resume"
+        "step {step}: the {what} is {value}; the checkpoint before it is kept: lower the learning rate or the clip and pass --resume"
     )]
-    NotFinite { step: usize, loss: f32 },
+    NotFinite {
+        step: usize,
+        what: &'static str,
+        value: f32,
+    },
 }
 
 impl TrainError {

@@ -140,9 +140,7 @@ pub fn take_step<S: Stage>(
         terms,
         gradients,
     } = workers.gradients(stage, step, cut)?;
-    if !loss.is_finite() {
-        return Err(TrainError::NotFinite { step, loss });
-    }
+    check_finite(step, "loss", loss)?;
     if stage.forgets_moments(step) {
         optimizer.moments.fill(None);
     }
@@ -159,12 +157,20 @@ pub fn take_step<S: Stage>(
         .zip(changes)
         .map(|(parameter, change)| Update { parameter, change });
     let gradient_norm = optimizer.step(updates.collect(), gradients);
+    check_finite(step, "norm of the gradients", gradient_norm)?;
     Ok(Stepped {
         loss,
         terms,
         gradient_norm,
         learning_rate,
     })
+}
+
+fn check_finite(step: usize, what: &'static str, value: f32) -> Result<(), TrainError> {
+    match value.is_finite() {
+        true => Ok(()),
+        false => Err(TrainError::NotFinite { step, what, value }),
+    }
 }
 
 /// Trains a stage to the end of its schedule and leaves its best weights in `files.best()`; where the schedule has no
@@ -314,5 +320,102 @@ impl Metrics {
 
     fn write(&mut self, line: &Value) -> Result<(), TrainError> {
         writeln!(self.file, "{line}").map_err(TrainError::file(&self.path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::optimizer::OptimizerSettings;
+    use crate::train::precision::Precision;
+
+    /// Its loss, or the gradient of it alone, is no number at one step.
+    #[derive(Clone)]
+    struct Breaking {
+        weight: Tensor<2>,
+        gradient_alone: bool,
+    }
+
+    const BREAKS_AT: usize = 3;
+
+    impl Stage for Breaking {
+        fn parameters(&mut self) -> Vec<Named<'_>> {
+            vec![("weight".into(), &mut self.weight)]
+        }
+
+        fn frozen(&mut self) -> Vec<&mut Tensor<2>> {
+            Vec::new()
+        }
+
+        fn change(&self, _: &str, _: usize) -> Change {
+            Change::Step(1.0)
+        }
+
+        fn parts(&self, _: usize, _: usize) -> usize {
+            1
+        }
+
+        fn loss(&self, step: usize, _: Part) -> Result<Loss, TrainError> {
+            let weight = self.weight.clone();
+            let total = match (step == BREAKS_AT, self.gradient_alone) {
+                (false, _) => weight.sum(),
+                (true, true) => weight.mul_scalar(0.0).sqrt().sum(),
+                (true, false) => weight.mul_scalar(0.0).log().sum(),
+            };
+            Ok(Loss {
+                total,
+                terms: Vec::new(),
+            })
+        }
+
+        fn validate(&self) -> Result<Validation, TrainError> {
+            Ok(Validation {
+                score: 0.0,
+                figures: Map::new(),
+            })
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_ends_training_and_the_checkpoint_before_it_stays() {
+        for (gradient_alone, what) in [(true, "norm of the gradients"), (false, "loss")] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let device = Device::flex().autodiff();
+            let mut stage = Breaking {
+                weight: Tensor::ones([2, 2], &device),
+                gradient_alone,
+            };
+            let schedule = Schedule {
+                steps: 5,
+                batch: 1,
+                learning_rate: 0.1,
+                warmup_steps: 0,
+                final_rate: 1.0,
+                checkpoint_every: 1,
+                gradient_accumulation: 1,
+                precision: Precision::F32,
+                optimizer: OptimizerSettings::default(),
+            };
+            let files = StageFiles::new(folder.path(), "stage");
+            let training = Training {
+                name: "test",
+                schedule: &schedule,
+                validate_every: 10,
+                threads: 1,
+                files: &files,
+                begin: Begin::Anew,
+                to_beat: None,
+                epoch_figures: None,
+                devices: std::slice::from_ref(&device),
+            };
+            let message = train(&mut stage, &training).expect_err("no number");
+            let message = message.to_string();
+            assert!(
+                message.contains(&format!("step 3: the {what} is")),
+                "{message}"
+            );
+            let kept = checkpoint::position(&files.checkpoint()).expect("a checkpoint");
+            assert_eq!(kept.step, BREAKS_AT);
+        }
     }
 }
