@@ -4,6 +4,7 @@ use burn::Tensor;
 use burn::tensor::Device;
 use semcot::train::gradients::{Cut, Gradients, Workers};
 use semcot::train::precision::Precision;
+use semcot::train::stages::Backend;
 use semcot::train::trainer::Stage;
 
 /// A step in which every method trains.
@@ -61,6 +62,20 @@ fn likeness(a: &[f32], b: &[f32]) -> f64 {
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
+#[test]
+fn more_devices_than_there_are_are_an_error() {
+    let devices = |count: usize| Backend::Flex.devices(count.try_into().expect("above 0"));
+    assert_eq!(devices(1).expect("there is one CPU").len(), 1);
+    let message = devices(2).expect_err("there is one CPU").to_string();
+    assert_eq!(message, "flex has 1 device(s) here, not 2");
+    #[cfg(feature = "train-wgpu")]
+    {
+        let devices = |count: usize| Backend::Wgpu.devices(count.try_into().expect("above 0"));
+        assert_eq!(devices(1).expect("there is an adapter").len(), 1);
+        assert!(devices(1000).is_err());
+    }
+}
+
 /// A batch shared out among the CPU and a GPU, and the numbers of 16 bits that the GPU has, for a generator with its sentence
 /// transformer.
 #[cfg(feature = "train-wgpu")]
@@ -69,7 +84,7 @@ fn a_gpu_shares_a_batch_with_the_cpu() {
     use semcot::train::generator::GeneratorStage;
     use semcot::train::kernels::Kernels;
     use semcot::train::sentence_transformer::SentenceTransformer;
-    use semcot::train::stages::{Backend, Run};
+    use semcot::train::stages::Run;
     use semcot::train::target::untrained_target;
     use semcot::train::trainer::Begin;
 
