@@ -115,7 +115,7 @@ impl Gradients {
         }
     }
 
-    fn to_device(mut self, device: &Device) -> Self {
+    fn moved_to(mut self, device: &Device) -> Self {
         for gradient in self.gradients.iter_mut().flatten() {
             *gradient = gradient.clone().to_device(device);
         }
@@ -279,7 +279,7 @@ impl<S: Stage> Worker<S> {
         let Loss { total, terms } = self.stage.loss(step, part)?;
         let found = Gradients::back_to(&leaves, total, terms, scale);
         Ok(match (self.is_first, home) {
-            (false, Some(home)) => found.to_device(&home),
+            (false, Some(home)) => found.moved_to(&home),
             _ => found,
         })
     }
